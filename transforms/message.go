@@ -1,6 +1,11 @@
 package transforms
 
-import "time"
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"math"
+	"time"
+)
 
 // Message is one delivery of one event.
 type Message struct {
@@ -8,8 +13,106 @@ type Message struct {
 	ID string
 	// PublishTime is when the message was published. Required.
 	PublishTime time.Time
+	// AsOf is the time that the clamp of versions and the bounds on partition
+	// dates count from. Optional, default PublishTime.
+	AsOf time.Time
 	// Attributes as the publisher wrote them. Optional.
 	Attributes map[string]string
 	// Data is the body as it came: JSON, plain or gzip'd.
 	Data []byte
+	// Refusal, if a door could not even open its envelope: the message goes
+	// to quarantine, Data being all that came.
+	Refusal *Refusal
+}
+
+// Attributes of Junction's messages (each was spelled with _ until 2024) and
+// of our own doors.
+const (
+	attrEventType      = "event-type"
+	attrBlobType       = "blob-type"
+	attrBlobCodec      = "blob-codec"
+	attrIdempotencyKey = "idempotency-key"
+
+	attrEventTime           = "event-time"
+	attrOriginalMessageID   = "original-message-id"
+	attrOriginalPublishTime = "original-publish-time"
+	// Written by Pub/Sub itself when it moves a message to a dead-letter topic.
+	attrDeadLetterPublishTime = "CloudPubSubDeadLetterSourceTopicPublishTime"
+)
+
+// attribute looks a name up in its present and its older spelling.
+func (m *Message) attribute(name, older string) string {
+	if v, ok := m.Attributes[name]; ok {
+		return v
+	}
+	return m.Attributes[older]
+}
+
+// identity is what of a message's delivery goes into the versions of its rows.
+// A replayed or dead-lettered message keeps the one it had first.
+type identity struct {
+	id        string
+	publish   int64 // µs since 1970
+	asOf      int64 // µs since 1970
+	eventTime int64 // µs since 1970: the attribute, else publish
+}
+
+func (m *Message) identity() identity {
+	who := identity{id: m.ID, publish: m.PublishTime.UnixMicro()}
+	if v := m.Attributes[attrOriginalMessageID]; v != "" {
+		who.id = v
+	}
+	for _, name := range []string{attrOriginalPublishTime, attrDeadLetterPublishTime} {
+		if t, ok := parseTimestamp([]byte(m.Attributes[name])); ok {
+			who.publish = t
+			break
+		}
+	}
+	who.asOf = who.publish
+	if !m.AsOf.IsZero() {
+		who.asOf = m.AsOf.UnixMicro()
+	}
+	who.eventTime = who.publish
+	if t, ok := parseTimestamp([]byte(m.Attributes[attrEventTime])); ok {
+		who.eventTime = t
+	}
+	return who
+}
+
+// versionSize is the length of a _version in bytes.
+const versionSize = 28
+
+// version is a _version without its last part, the position in the message.
+type version struct {
+	prefix  [versionSize - 4]byte
+	at      int64 // µs since 1970
+	clamped bool
+}
+
+// newVersion orders a message's rows among all others: by version time, then
+// publish time, then message. Times before 1970 count as 0. A version time
+// that lies too far ahead would win for ever, so it is clamped.
+func newVersion(who identity, at int64) version {
+	v := version{at: at}
+	if v.at > who.asOf+clampAfter.Microseconds() {
+		v.at, v.clamped = who.asOf, true
+	}
+	v.at = max(v.at, 0)
+	sum := sha256.Sum256([]byte(who.id))
+	binary.BigEndian.PutUint64(v.prefix[0:], uint64(v.at))
+	binary.BigEndian.PutUint64(v.prefix[8:], uint64(max(who.publish, 0)))
+	copy(v.prefix[16:], sum[:8])
+	return v
+}
+
+// bytes is the version of the row at a position; -1 is the whole message.
+func (v *version) bytes(position int32) [versionSize]byte {
+	var b [versionSize]byte
+	copy(b[:], v.prefix[:])
+	p := uint32(math.MaxUint32)
+	if position >= 0 {
+		p = uint32(position)
+	}
+	binary.BigEndian.PutUint32(b[24:], p)
+	return b
 }

@@ -1,0 +1,296 @@
+package transforms
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"vitalsink/schemas"
+)
+
+// plan is how events of one table (for samples: of one shape) are read: the
+// catalogue's paths as tries of field names.
+type plan struct {
+	table    *schemas.Table
+	root     *node // the envelope
+	data     *node // the object under data; samples: what they share
+	sample   *node // samples: one sample
+	lone     *node // samples: one that brings its own context (data is a list)
+	required []int
+	defaults []string // by column, "" if none
+	shared   []bool   // by column: has paths, but none within a sample
+	// keepsExtra is false for a table that stores events whole.
+	keepsExtra bool
+	// Positions of columns, -1 if the table has none.
+	partition int
+	user      int
+}
+
+// samples tells whether an event of the plan has a row per sample.
+func (p *plan) samples() bool { return p.table.Rows == schemas.RowsSamples }
+
+// emptyIsMissing tells whether an empty string at n means that there is none:
+// where something else would stand in for it.
+func (p *plan) emptyIsMissing(n *node) bool {
+	return slices.ContainsFunc(n.bindings, func(b binding) bool {
+		c := &p.table.Columns[b.column]
+		return len(c.Fallbacks) > 0 || c.Default != nil
+	})
+}
+
+// nodeKind marks the fields that are more than values.
+type nodeKind uint8
+
+const (
+	plainNode nodeKind = iota
+	eventTypeNode
+	dataNode
+	samplesNode
+	updatedAtNode
+)
+
+// node is a field name at a place in the event.
+type node struct {
+	path     string // for _extra and messages
+	kind     nodeKind
+	ignored  bool
+	bit      uint64 // of the field among its siblings
+	bindings []binding
+	children map[string]*node
+}
+
+// binding offers a field's value to a column; priority 0 is the column's own
+// path, 1 its first fallback, and so on.
+type binding struct {
+	column   int
+	priority uint8
+}
+
+func (n *node) child(name, path string) *node {
+	if n.children == nil {
+		n.children = map[string]*node{}
+	}
+	c, ok := n.children[name]
+	if !ok {
+		c = &node{path: path, bit: 1 << len(n.children)}
+		n.children[name] = c
+	}
+	return c
+}
+
+// at is the node of a dotted path below n, made if absent.
+func (n *node) at(prefix, dotted string) *node {
+	for _, name := range strings.Split(dotted, ".") {
+		prefix += name
+		n = n.child(name, prefix)
+		prefix += "."
+	}
+	return n
+}
+
+// widest is the largest number of fields side by side below n.
+func (n *node) widest() int {
+	w := len(n.children)
+	for _, c := range n.children {
+		w = max(w, c.widest())
+	}
+	return w
+}
+
+const (
+	rootPrefix = "$."
+	dataPrefix = "$.data."
+)
+
+// newPlan compiles a table. shape is that of the samples; "" is unknown, then
+// every column that shares a path is tried in turn.
+func newPlan(t *schemas.Table, shape schemas.Shape) (*plan, error) {
+	p := &plan{
+		table: t, root: &node{}, data: &node{}, sample: &node{}, lone: &node{},
+		partition: -1, user: t.Index("user_id"),
+		defaults: make([]string, len(t.Columns)),
+		shared:   make([]bool, len(t.Columns)),
+	}
+	if t.Partition != nil {
+		p.partition = t.Index(t.Partition.Column)
+	}
+	for i := range t.Columns {
+		c := &t.Columns[i]
+		p.bind(i, c, shape)
+		if c.Default != nil {
+			p.defaults[i] = *c.Default
+		}
+		p.keepsExtra = p.keepsExtra || c.Computed == schemas.ComputedExtra
+		if c.Required && len(c.Paths()) > 0 {
+			p.required = append(p.required, i)
+		}
+	}
+	for _, path := range t.Ignored {
+		for _, n := range p.places(path) {
+			n.ignored = true
+		}
+	}
+	p.mark()
+	for _, n := range []*node{p.root, p.data, p.sample, p.lone} {
+		if n.widest() > 64 {
+			return nil, fmt.Errorf("table %s has more than 64 fields side by side", t.Name)
+		}
+	}
+	return p, nil
+}
+
+func (p *plan) bind(i int, c *schemas.Column, shape schemas.Shape) {
+	p.shared[i] = c.Path != ""
+	for priority, path := range c.Paths() {
+		if !strings.HasPrefix(path, rootPrefix) {
+			p.shared[i] = false
+		}
+		if shape != "" && !c.HasShape(shape) && rivals(p.table, path) {
+			continue
+		}
+		for _, n := range p.places(path) {
+			n.bindings = append(n.bindings, binding{i, uint8(priority)})
+			slices.SortStableFunc(n.bindings, func(a, b binding) int { return int(a.priority) - int(b.priority) })
+		}
+	}
+}
+
+// rivals tells whether several columns have a path that depends on the shape.
+func rivals(t *schemas.Table, path string) bool {
+	n := 0
+	for _, c := range t.Columns {
+		if slices.Contains(c.Paths(), path) {
+			n++
+		}
+	}
+	return n > 1
+}
+
+// places are the nodes of a path: in the tree it stands in, and for samples
+// also in the tree of lone samples.
+func (p *plan) places(path string) []*node {
+	samples := p.samples()
+	if dotted, ok := strings.CutPrefix(path, dataPrefix); ok {
+		nodes := []*node{p.data.at(p.within(), dotted)}
+		if samples {
+			nodes = append(nodes, p.lone.at(dataPrefix, dotted))
+		}
+		return nodes
+	}
+	if dotted, ok := strings.CutPrefix(path, rootPrefix); ok {
+		return []*node{p.root.at(rootPrefix, dotted)}
+	}
+	if samples {
+		return []*node{p.sample.at("", path), p.lone.at("", path)}
+	}
+	return []*node{p.data.at("", path)}
+}
+
+// within prefixes the paths of fields of data: nothing where data is the row.
+func (p *plan) within() string {
+	if p.table.Rows == schemas.RowsObject {
+		return ""
+	}
+	return dataPrefix
+}
+
+// mark names the fields that are more than values.
+func (p *plan) mark() {
+	p.root.child("event_type", "$.event_type").kind = eventTypeNode
+	p.root.child("data", "$.data").kind = dataNode
+	p.data.child("updated_at", p.within()+"updated_at").kind = updatedAtNode
+	if p.samples() {
+		p.data.child("data", "$.data.data").kind = samplesNode
+	}
+}
+
+// route is where events of a type go.
+type route struct {
+	eventType string
+	plan      *plan
+	resource  string
+	// discriminator is the column whose value tells facts apart, -1 for none.
+	discriminator int
+	// known is false for a series that the catalogue does not list.
+	known bool
+}
+
+// router finds the route of an event type.
+type router struct {
+	catalogue *schemas.Catalogue
+	plans     map[string]*plan        // by table
+	shapes    map[schemas.Shape]*plan // of timeseries; "" is unknown
+	seen      map[string]*route       // by event type
+}
+
+// maxRoutes bounds what is remembered: event types come from outside.
+const maxRoutes = 4096
+
+func newRouter(c *schemas.Catalogue) (*router, error) {
+	r := &router{
+		catalogue: c, plans: map[string]*plan{}, shapes: map[schemas.Shape]*plan{}, seen: map[string]*route{},
+	}
+	for _, t := range c.Tables {
+		if t.Rows == "" {
+			continue
+		}
+		if t.Rows != schemas.RowsSamples {
+			p, err := newPlan(t, "")
+			if err != nil {
+				return nil, err
+			}
+			r.plans[t.Name] = p
+			continue
+		}
+		for _, s := range []schemas.Shape{"", schemas.Discrete, schemas.Interval, schemas.BloodPressure, schemas.Text} {
+			p, err := newPlan(t, s)
+			if err != nil {
+				return nil, err
+			}
+			r.shapes[s] = p
+		}
+	}
+	return r, nil
+}
+
+func (r *router) route(eventType string) *route {
+	if rt, ok := r.seen[eventType]; ok {
+		return rt
+	}
+	rt := r.find(eventType)
+	if len(r.seen) >= maxRoutes {
+		clear(r.seen)
+	}
+	r.seen[rt.eventType] = rt
+	return rt
+}
+
+func (r *router) find(eventType string) *route {
+	t := r.catalogue.Route(eventType)
+	rt := &route{eventType: strings.Clone(eventType), discriminator: -1, known: true}
+	if parts := strings.Split(rt.eventType, "."); len(parts) > 2 {
+		rt.resource = parts[2]
+	}
+	listed, known := r.catalogue.Table(schemas.TimeseriesTable).Resource(rt.resource)
+	if known {
+		rt.resource = listed.Name
+	}
+	if t.Rows != schemas.RowsSamples {
+		rt.plan = r.plans[t.Name]
+		return rt
+	}
+	rt.known = known
+	rt.plan = r.shapes[""]
+	if known {
+		rt.plan = r.shapes[listed.Shape]
+		if listed.Discriminator != "" {
+			rt.discriminator = t.Index(listed.Discriminator)
+		}
+	}
+	return rt
+}
+
+// unmodelled is the route of an event that no table is made for.
+func (r *router) unmodelled(eventType string) *route {
+	return &route{eventType: eventType, plan: r.plans[schemas.EventsTable], discriminator: -1, known: true}
+}

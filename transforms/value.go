@@ -1,0 +1,183 @@
+package transforms
+
+import (
+	"bytes"
+	"math"
+	"strconv"
+	"unicode/utf8"
+
+	"github.com/go-faster/jx"
+
+	"vitalsink/schemas"
+)
+
+// maxExactInt is the largest integer up to which a FLOAT64 holds every one.
+const maxExactInt = 1 << 53
+
+// cell is one value that fits its column.
+type cell struct {
+	row      int32 // of the message, or sharedRow
+	priority uint8 // of the path it came from, see binding
+	// num is the INT64, the TIMESTAMP in µs or the DATE in days since 1970, 1
+	// for true, or the bits of the FLOAT64.
+	num int64
+	// str is the STRING; the JSON, or the array of a repeated column, as it
+	// came. It points into the message.
+	str []byte
+}
+
+// sharedRow is the row of a value that holds for all rows of a message.
+const sharedRow = int32(-1)
+
+// convert makes a cell of a JSON literal, if it fits the column. key columns
+// take integers for strings: an id is an id, however it is written.
+func convert(c *schemas.Column, key bool, raw []byte) (cell, bool) {
+	if c.Repeated {
+		return cell{str: raw}, repeats(c, raw)
+	}
+	switch c.Type {
+	case schemas.JSON:
+		return cell{str: raw}, true
+	case schemas.String:
+		if key && isInteger(raw) {
+			return cell{str: raw}, true
+		}
+		s, ok := unquote(raw)
+		return cell{str: s}, ok
+	}
+	n, ok := scalar(c.Type, raw)
+	return cell{num: n}, ok
+}
+
+// scalar reads a literal of a type that fits 64 bits; see cell.num.
+func scalar(t schemas.Type, raw []byte) (int64, bool) {
+	switch t {
+	case schemas.Float64:
+		f, ok := float(raw)
+		return int64(math.Float64bits(f)), ok
+	case schemas.Int64:
+		return integer(raw)
+	case schemas.Bool:
+		if string(raw) == "true" {
+			return 1, true
+		}
+		return 0, string(raw) == "false"
+	case schemas.Timestamp:
+		s, ok := unquote(raw)
+		if !ok {
+			return 0, false
+		}
+		return parseTimestamp(s)
+	case schemas.Date:
+		s, ok := unquote(raw)
+		if !ok {
+			return 0, false
+		}
+		d, ok := parseDate(s)
+		return int64(d), ok
+	}
+	return 0, false
+}
+
+// repeats tells whether raw is an array whose every element fits. BigQuery has
+// no NULL within an array.
+func repeats(c *schemas.Column, raw []byte) bool {
+	ok := true
+	err := eachElement(raw, func(element []byte) {
+		if c.Type == schemas.String {
+			_, fits := unquote(element)
+			ok = ok && fits
+			return
+		}
+		_, fits := scalar(c.Type, element)
+		ok = ok && fits
+	})
+	return ok && err == nil
+}
+
+// eachElement calls f with the literals of a JSON array.
+func eachElement(raw []byte, f func(element []byte)) error {
+	d := jx.DecodeBytes(raw)
+	it, err := d.ArrIter()
+	if err != nil {
+		return err
+	}
+	for it.Next() {
+		d.Next() // skips white space
+		element, err := d.Raw()
+		if err != nil {
+			return err
+		}
+		f(element)
+	}
+	return it.Err()
+}
+
+// unquote is the text of a JSON string. One with half a surrogate pair is
+// none: it has no text.
+func unquote(raw []byte) ([]byte, bool) {
+	if len(raw) < 2 || raw[0] != '"' {
+		return nil, false
+	}
+	inner := raw[1 : len(raw)-1]
+	if bytes.IndexByte(inner, '\\') < 0 {
+		return inner, true
+	}
+	s, err := jx.DecodeBytes(raw).StrAppend(nil)
+	if err != nil {
+		return nil, false
+	}
+	// The decoder writes U+FFFD for what it cannot: was it written there?
+	replaced := bytes.Count(s, []byte(string(utf8.RuneError)))
+	if replaced > 0 && replaced != bytes.Count(inner, []byte(string(utf8.RuneError)))+
+		bytes.Count(bytes.ToLower(inner), []byte(`\ufffd`)) {
+		return nil, false
+	}
+	return s, true
+}
+
+// number is the literal of a number, which may come as a string.
+func number(raw []byte) ([]byte, bool) {
+	if len(raw) > 2 && raw[0] == '"' {
+		raw = raw[1 : len(raw)-1]
+		d := jx.DecodeBytes(raw)
+		whole, err := d.Num()
+		if err != nil || len(whole) != len(raw) || whole.Str() {
+			return nil, false
+		}
+	}
+	return raw, len(raw) > 0 && (raw[0] == '-' || raw[0] >= '0' && raw[0] <= '9')
+}
+
+// isInteger tells whether a literal is digits with perhaps a minus before.
+func isInteger(raw []byte) bool {
+	return len(raw) > 0 && (raw[0] == '-' || raw[0] >= '0' && raw[0] <= '9') && jx.Num(raw).IsInt()
+}
+
+func float(raw []byte) (float64, bool) {
+	n, ok := number(raw)
+	if !ok {
+		return 0, false
+	}
+	f, err := strconv.ParseFloat(string(n), 64)
+	if err != nil || math.Abs(f) > maxExactInt && isInteger(n) {
+		return 0, false
+	}
+	return f, true
+}
+
+// integer reads 7, 7.0 and 7e2, but not 7.5.
+func integer(raw []byte) (int64, bool) {
+	n, ok := number(raw)
+	if !ok {
+		return 0, false
+	}
+	if i, err := strconv.ParseInt(string(n), 10, 64); err == nil {
+		return i, true
+	}
+	f, err := strconv.ParseFloat(string(n), 64)
+	if err != nil || f != math.Trunc(f) || math.Abs(f) > maxExactInt || isInteger(n) {
+		return 0, false
+	}
+	return int64(f), true
+}
