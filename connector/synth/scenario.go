@@ -8,16 +8,13 @@ import (
 	"vitalsink/transforms"
 )
 
-// days is how long the demo lasts.
-const days = 3
-
 // Scenario is the demo: three users over three days, in order of arrival.
 // start is the first day. In it are
 //
 //   - every summary and every series of the catalogue at least once,
 //     connections, devices, completions of history, lab and query events;
-//   - two users of today, one whose events are Docs2024, and with an archive of
-//     Legacy2023 from six weeks before;
+//   - two users whose events are Modern, and one whose are Docs2024, with an
+//     archive of Legacy2023 from six weeks before;
 //   - records and samples that are updated later, redeliveries (every eleventh
 //     message comes twice), disorder (every fifth is two hours late), samples
 //     weeks older than their message;
@@ -26,19 +23,21 @@ const days = 3
 //   - three messages with something bad in them: one is not JSON, one is a
 //     summary without id, one has a sample without a readable time.
 //
-// The same seed and start give the same messages, whatever else g has written.
+// The same seed and start give the same messages, whatever else g has written;
+// another start gives the same users other days.
 func (g *Generator) Scenario(start time.Time) []transforms.Message {
 	s := &script{Generator: New(g.seed, g.catalogue), start: start.UTC().Truncate(24 * time.Hour)}
-	for range 3 {
-		s.users = append(s.users, s.User())
-	}
-	s.connect()
-	for day := range days {
-		for i := range s.users {
-			s.live(i, day)
+	s.users = []User{s.User(), s.User(), s.User()}
+	s.dice = s.fixed("scenario", s.start.Unix())
+	s.messageID += s.dice.Uint64N(1e15)
+	for user, u := range s.users {
+		s.connect(user, u)
+		s.play(user, 0, firstDay())
+		for day := range 3 {
+			s.play(user, day, everyDay())
 		}
 	}
-	s.everySeries()
+	s.otherSeries()
 	s.lateArrivals()
 	s.oddities()
 	s.badInput()
@@ -64,30 +63,63 @@ type delivery struct {
 	message transforms.Message
 }
 
-// on is a local time of a user, on a day counted from the first.
-func (s *script) on(u User, day, hour int) time.Time {
-	return s.start.AddDate(0, 0, day).Add(time.Duration(hour)*time.Hour - time.Duration(u.UTCOffset)*time.Second)
+// scene is an event of a user's day: the local hour it is about, and its
+// samples.
+type scene struct {
+	eventType string
+	hour, n   int
 }
 
-// generation is the era of the user's events.
-func generation(user int) Generation { return []Generation{Modern, Modern, Docs2024}[user] }
-
-// tell sends an event some minutes after all it tells has happened.
-func (s *script) tell(user int, eventType string, at time.Time, n int) event {
-	e := s.event(request{eventType, generation(user), s.users[user], at, n})
-	s.send(e, e.known)
-	return e
+func firstDay() []scene {
+	return []scene{
+		{"historical.data.activity.created", 0, 0}, {"historical.data.sleep.created", 0, 0},
+		{"historical.data.heartrate.created", 0, 0}, {"historical.data.workout_stream.created", 0, 0},
+		{"daily.data.body.created", 7, 0}, {"daily.data.profile.created", 7, 0},
+		{"daily.data.menstrual_cycle.created", 7, 0}, {"daily.data.electrocardiogram.created", 8, 0},
+	}
 }
 
-// send publishes an event some minutes after a time.
+// everyDay has updates of records, and of samples: the steps of the morning
+// come again, with other values, in those of the whole day.
+func everyDay() []scene {
+	return []scene{
+		{"daily.data.activity.created", 6, 0}, {"daily.data.sleep.created", 6, 0}, {"daily.data.sleep_cycle.created", 6, 0},
+		{"daily.data.activity.updated", 9, 0}, {"daily.data.sleep.updated", 9, 0},
+		{"daily.data.meal.created", 8, 0}, {"daily.data.meal.created", 19, 0},
+		{"daily.data.workouts.created", 17, 0}, {"daily.data.workout_stream.created", 17, 0},
+		{"daily.data.workout_distance.created", 17, 60},
+		{"daily.data.heartrate.created", 0, 120}, {"daily.data.heartrate.created", 6, 120},
+		{"daily.data.heartrate.created", 12, 120}, {"daily.data.heartrate.created", 18, 120},
+		{"daily.data.hrv.created", 0, 60}, {"daily.data.respiratory_rate.created", 0, 60},
+		{"daily.data.steps.created", 7, 20}, {"daily.data.steps.updated", 7, 56},
+		{"daily.data.distance.created", 7, 20}, {"daily.data.distance.updated", 7, 56},
+		{"daily.data.calories_active.created", 7, 56},
+	}
+}
+
+// on is a local hour of a user, on a day counted from the first.
+func (s *script) on(user, day, hour int) time.Time {
+	return s.start.AddDate(0, 0, day).Add(time.Duration(hour)*time.Hour - time.Duration(s.users[user].UTCOffset)*time.Second)
+}
+
+// asked is a request for an event of the user's era.
+func (s *script) asked(user, day int, c scene) request {
+	gen := []Generation{Modern, Modern, Docs2024}[user]
+	return request{c.eventType, gen, s.users[user], s.on(user, day, c.hour), c.n}
+}
+
+func (s *script) play(user, day int, scenes []scene) {
+	for _, c := range scenes {
+		e := s.event(s.asked(user, day, c))
+		s.send(e, e.known)
+	}
+}
+
+// send publishes an event some minutes after a time, and delivers some
+// messages late or twice.
 func (s *script) send(e event, after time.Time) {
-	s.publish(e.eventType, encode(e.body), after.Add(s.dice.minutes(1, 20)))
-}
-
-// publish delivers a message, and some messages late or twice.
-func (s *script) publish(eventType string, body []byte, published time.Time) {
-	m := s.Message(eventType, body, published)
-	arrives := published
+	m := s.Message(e.eventType, encode(e.body), after.Add(s.dice.minutes(1, 20)))
+	arrives := m.PublishTime
 	s.sent++
 	if s.sent%5 == 0 {
 		arrives = arrives.Add(2 * time.Hour)
@@ -98,60 +130,86 @@ func (s *script) publish(eventType string, body []byte, published time.Time) {
 	}
 }
 
-// connect is the first evening: every provider, its device, some history. One
-// connection breaks, one device gets an update.
-func (s *script) connect() {
-	for i, u := range s.users {
-		at := s.on(u, 0, 0)
-		for _, p := range u.Providers {
-			alone := u
-			alone.Providers = []Provider{p}
-			types := []string{"provider.connection.created"}
-			if p.Device.ID != "" {
-				types = append(types, "provider.device.created")
-			}
-			if i == 1 && p.Type == "cuff" {
-				types = append(types, "provider.connection.error", "provider.device.updated")
-			}
-			for step, t := range types {
-				e := s.event(request{t, Modern, alone, at.Add(time.Duration(step) * time.Hour), 0})
-				s.send(e, e.known)
-			}
+// connect is the first midnight: every provider, and its device.
+func (s *script) connect(user int, u User) {
+	for _, p := range u.Providers {
+		u.Providers = []Provider{p}
+		types := []string{"provider.connection.created", "provider.device.created"}
+		if p.Device.ID == "" {
+			types = types[:1]
 		}
-		for _, r := range []string{"activity", "sleep", "heartrate", "workout_stream"} {
-			s.tell(i, "historical.data."+r+".created", at, 0)
+		for _, t := range types {
+			e := s.event(request{t, Modern, u, s.on(user, 0, 0), 0})
+			s.send(e, e.known)
 		}
 	}
 }
 
-// live is a user's day.
-func (s *script) live(user, day int) {
-	u := s.users[user]
-	for _, r := range []string{"activity", "sleep", "sleep_cycle"} {
-		s.tell(user, "daily.data."+r+".created", s.on(u, day, 6), 0)
-	}
-	s.tell(user, "daily.data.sleep.updated", s.on(u, day, 9), 0)
-	s.tell(user, "daily.data.activity.updated", s.on(u, day, 9), 0)
-	s.tell(user, "daily.data.meal.created", s.on(u, day, 8), 0)
-	s.tell(user, "daily.data.meal.created", s.on(u, day, 19), 0)
-	for _, r := range []string{"workouts", "workout_stream"} {
-		s.tell(user, "daily.data."+r+".created", s.on(u, day, 17), 0)
-	}
-	s.tell(user, "daily.data.workout_distance.created", s.on(u, day, 17), 60)
-	if day == 0 {
-		for _, r := range []string{"body", "profile", "menstrual_cycle", "electrocardiogram"} {
-			s.tell(user, "daily.data."+r+".created", s.on(u, day, 7), 0)
+// otherSeries tells of each series that is not an everyday one, by one user.
+func (s *script) otherSeries() {
+	for i, r := range s.catalogue.Table(schemas.TimeseriesTable).Resources {
+		c := scene{"daily.data." + r.Name + ".created", 8, 12}
+		if slices.ContainsFunc(everyDay(), func(e scene) bool { return e.eventType == c.eventType }) {
+			continue
 		}
+		if step := s.series[r.Name].step; step > 0 {
+			c.n = int(min(64, max(1, 12*time.Hour/step)))
+		}
+		s.play(i%3, i/3%3, []scene{c})
 	}
-	for hour := 0; hour < 24; hour += 6 {
-		s.tell(user, "daily.data.heartrate.created", s.on(u, day, hour), 120)
+}
+
+// lateArrivals are samples that one user's devices kept for weeks, and another
+// user's archive of another era.
+func (s *script) lateArrivals() {
+	kept := []scene{{"daily.data.weight.created", 7, 1}, {"daily.data.glucose.created", 9, 48}, {"daily.data.heartrate.created", 20, 60}}
+	for i, c := range kept {
+		s.send(s.event(s.asked(1, 7*i-35, c)), s.on(1, 1, 10))
 	}
-	for r, n := range coreSeries() {
-		s.tell(user, "daily.data."+r+".created", s.on(u, day, 7), n)
+	archive := []scene{
+		{"daily.data.activity.created", 6, 0}, {"daily.data.sleep.created", 6, 0}, {"daily.data.body.created", 7, 0},
+		{"daily.data.heartrate.created", 6, 90}, {"daily.data.steps.created", 7, 40}, {"daily.data.glucose.created", 7, 30},
+		{"daily.data.blood_pressure.created", 8, 1}, {"daily.data.blood_pressure.created", 9, 3},
+		{"daily.data.note.created", 10, 2}, {"provider.connection.created", 6, 0}, {"historical.data.sleep.created", 6, 0},
 	}
-	for _, r := range []string{"steps", "distance"} {
-		// The last hours of the morning were not complete the first time.
-		e := s.event(request{"daily.data." + r + ".updated", generation(user), u, s.on(u, day, 7), 20})
-		s.send(e, e.known.Add(14*time.Hour))
+	for _, c := range archive {
+		r := s.asked(2, -42, c)
+		r.gen = Legacy2023
+		s.send(s.event(r), s.on(2, 2, 10))
+	}
+}
+
+// oddities are events that are right, and rare.
+func (s *script) oddities() {
+	panel := s.event(s.asked(0, 1, scene{"daily.data.cholesterol.created", 9, 4}))
+	for _, sample := range samplesOf(panel) {
+		sample["timestamp"] = samplesOf(panel)[0]["timestamp"]
+	}
+	s.send(panel, panel.known)
+	s.play(1, 1, []scene{{"provider.connection.error", 9, 0}, {"provider.device.updated", 10, 0}})
+	s.play(0, 1, []scene{
+		{"labtest.order.created", 9, 0}, {"labtest.order.updated", 10, 0}, {"labtest.result.critical", 11, 0},
+		{"labtest.match_review.created", 12, 0}, {"continuous_query.result_table.changed", 13, 0},
+		{UnknownEvent, 14, 0}, {"daily.data." + UnknownResource + ".created", 15, 12},
+	})
+}
+
+// samplesOf are the samples of a timeseries event.
+func samplesOf(e event) []object { return e.body["data"].(object)["data"].([]object) }
+
+// badInput is what quarantine is for; each comes once.
+func (s *script) badInput() {
+	noID := s.event(s.asked(0, 1, scene{"daily.data.body.created", 15, 0}))
+	delete(noID.body["data"].(object), "id")
+	badSample := s.event(s.asked(0, 1, scene{"daily.data.heartrate.created", 15, 12}))
+	samplesOf(badSample)[5]["timestamp"] = "not recorded"
+	cut := s.event(s.asked(0, 1, scene{"daily.data.steps.created", 15, 4}))
+	text := encode(cut.body)
+	for _, m := range []transforms.Message{
+		s.Message(cut.eventType, text[:len(text)/2], cut.known),
+		s.Message(noID.eventType, encode(noID.body), noID.known),
+		s.Message(badSample.eventType, encode(badSample.body), badSample.known),
+	} {
+		s.deliveries = append(s.deliveries, delivery{m.PublishTime, m})
 	}
 }

@@ -1,7 +1,5 @@
 package synth
 
-import "time"
-
 // Provider is one source of a user's records.
 type Provider struct {
 	Slug   string
@@ -14,43 +12,33 @@ type Provider struct {
 // Device is what a provider records with.
 type Device struct {
 	ID     string // Junction's id, a UUID
-	Maker  string
 	Model  string
 	Serial string // the provider's own id
 }
 
-// providers is one provider of each kind that the catalogue's resources need.
+// providers is one provider of each source type that the resources need.
 func (g *Generator) providers() []Provider {
-	kinds := [][]Provider{
-		{
-			{Slug: "apple_health_kit", Name: "Apple HealthKit", Type: "watch", AppID: "com.apple.health", Device: Device{Maker: "Apple", Model: "Watch"}},
-			{Slug: "garmin", Name: "Garmin", Type: "watch", Device: Device{Maker: "Garmin", Model: "Forerunner"}},
-			{Slug: "fitbit", Name: "Fitbit", Type: "watch", Device: Device{Maker: "Fitbit", Model: "Sense"}},
-		},
-		{
-			{Slug: "oura", Name: "Oura", Type: "ring", Device: Device{Maker: "Oura", Model: "Ring"}},
-			{Slug: "ultrahuman", Name: "Ultrahuman", Type: "ring", Device: Device{Maker: "Ultrahuman", Model: "Air"}},
-		},
-		{
-			{Slug: "withings", Name: "Withings", Type: "scale", Device: Device{Maker: "Withings", Model: "Body"}},
-			{Slug: "renpho", Name: "Renpho", Type: "scale", Device: Device{Maker: "Renpho", Model: "Elis"}},
-		},
-		{{Slug: "omron", Name: "Omron", Type: "cuff", Device: Device{Maker: "Omron", Model: "Evolv"}}},
-		{{Slug: "dexcom_v3", Name: "Dexcom", Type: "automatic", Device: Device{Maker: "Dexcom", Model: "G7"}}},
-		{{Slug: "tandem_source", Name: "Tandem Source", Type: "insulin_pump", Device: Device{Maker: "Tandem", Model: "Mobi"}}},
-		{{Slug: "cronometer", Name: "Cronometer", Type: "app"}},
-		{{Slug: "us_biotek", Name: "US BioTek", Type: "lab"}},
+	list := []Provider{
+		pick(g.dice,
+			Provider{Slug: "apple_health_kit", Name: "Apple", Type: "watch", AppID: "com.apple.health", Device: Device{Model: "Watch"}},
+			Provider{Slug: "garmin", Name: "Garmin", Type: "watch", Device: Device{Model: "Forerunner"}},
+			Provider{Slug: "fitbit", Name: "Fitbit", Type: "watch", Device: Device{Model: "Sense"}}),
+		pick(g.dice,
+			Provider{Slug: "oura", Name: "Oura", Type: "ring", Device: Device{Model: "Ring"}},
+			Provider{Slug: "ultrahuman", Name: "Ultrahuman", Type: "ring", Device: Device{Model: "Air"}}),
+		{Slug: "withings", Name: "Withings", Type: "scale", Device: Device{Model: "Body"}},
+		{Slug: "omron", Name: "Omron", Type: "cuff", Device: Device{Model: "Evolv"}},
+		{Slug: "dexcom_v3", Name: "Dexcom", Type: "automatic", Device: Device{Model: "G7"}},
+		{Slug: "tandem_source", Name: "Tandem", Type: "insulin_pump", Device: Device{Model: "Mobi"}},
+		{Slug: "cronometer", Name: "Cronometer", Type: "app"},
+		{Slug: "us_biotek", Name: "US BioTek", Type: "lab"},
 	}
-	var providers []Provider
-	for _, kind := range kinds {
-		p := pick(g.dice, kind)
-		if p.Device.Maker != "" {
-			p.Device.ID = g.dice.uuid()
-			p.Device.Serial = g.dice.uuid()[:8]
+	for i := range list {
+		if d := &list[i].Device; d.Model != "" {
+			d.ID, d.Serial = g.dice.uuid(), g.dice.uuid()[:8]
 		}
-		providers = append(providers, p)
 	}
-	return providers
+	return list
 }
 
 // provider is the user's first of that source type, else the first of all,
@@ -89,13 +77,4 @@ func orNull(s string) any {
 		return nil
 	}
 	return s
-}
-
-// stamp is how an era wrote a time: UTC, with microseconds in 2023, later only
-// where there are any.
-func stamp(t time.Time, gen Generation) string {
-	if gen == Legacy2023 {
-		return t.UTC().Format("2006-01-02T15:04:05.000000-07:00")
-	}
-	return t.UTC().Format("2006-01-02T15:04:05.999999-07:00")
 }

@@ -1,6 +1,7 @@
 package synth
 
 import (
+	"cmp"
 	"time"
 
 	"vitalsink/schemas"
@@ -11,27 +12,26 @@ import (
 func (g *Generator) samples(r request, resource string) (object, time.Time) {
 	s := g.sampler(r, resource)
 	source := s.provider.source(r.gen)
-	known := r.at
-	list := []object{}
-	times := s.times(g.fixed(r.user.ID, s.name, "times", r.at.Unix()))
-	for i, t := range times {
+	list, known := []object{}, r.at
+	for i, t := range s.times(g.fixed(r.user.ID, s.name, r.at.Unix())) {
 		list = append(list, s.sample(g.dice, i, t))
 		known = t.Add(s.step)
 	}
 	data := object{"source": source, "data": list}
-	switch {
-	case r.gen == Legacy2023 && s.shape == schemas.BloodPressure && r.n == 1:
-		data = list[0] // the oldest form: the sample is the data
-		data["source"], data["user_id"] = source, r.user.ID
-		data["user_key"] = g.userKey(r.user)
-	case r.gen == Legacy2023:
-		data["user_id"], data["user_key"], data["source_id"] = r.user.ID, g.userKey(r.user), 1
-	case r.gen == Docs2024:
-		data["user_id"], data["provider"], data["source_id"] = r.user.ID, s.provider.display(), 1
-		s.bind(source)
-	default:
+	if r.gen == Legacy2023 && s.shape == schemas.BloodPressure && r.n == 1 {
+		data = list[0]
+		data["source"] = source
+	}
+	switch r.gen {
+	case Modern:
 		source["sport"], source["workout_id"] = nil, nil
-		s.bind(source)
+	case Docs2024:
+		data["user_id"], data["source_id"], data["provider"] = r.user.ID, 1, s.provider.display()
+	case Legacy2023:
+		data["user_id"], data["source_id"], data["user_key"] = r.user.ID, 1, g.userKey(r.user)
+	}
+	if s.workout.id != "" && r.gen != Legacy2023 {
+		source["sport"], source["workout_id"] = s.workout.sport.slug, s.workout.id
 	}
 	return data, known
 }
@@ -44,65 +44,53 @@ type sampler struct {
 	unit     string
 	shape    schemas.Shape
 	provider Provider
-	level    float64  // the user's
-	workout  *session // of the series that belong to one
+	level    float64 // the user's
+	workout  session // of the series that belong to one
 }
 
 func (g *Generator) sampler(r request, resource string) *sampler {
-	s := &sampler{request: r, name: resource, unit: "index", shape: schemas.Discrete}
+	s := &sampler{request: r, name: resource, unit: "index", shape: schemas.Discrete, series: plain()}
 	if res, ok := g.catalogue.Table(schemas.TimeseriesTable).Resource(resource); ok {
 		s.name, s.unit, s.shape = res.Name, res.Unit, res.Shape
 	}
-	var ok bool
-	if s.series, ok = g.series[s.name]; !ok {
-		s.series = series{sourceType: "watch", step: 10 * time.Minute, mid: 50, sd: 10, max: 100, digits: 1}
+	if described, ok := g.series[s.name]; ok {
+		s.series = described
 	}
-	if s.step > 24*time.Hour/time.Duration(max(1, r.n)) {
-		s.step = max(time.Microsecond, (24 * time.Hour / time.Duration(r.n)).Truncate(time.Microsecond))
-	}
+	s.step = min(s.step, 24*time.Hour/time.Duration(max(1, r.n)))
 	if s.step > time.Second {
 		s.step = s.step.Truncate(time.Second)
 	}
-	s.provider = r.user.provider(s.sourceType)
+	s.step = max(time.Microsecond, s.step.Truncate(time.Microsecond))
+	s.provider = r.user.provider(cmp.Or(s.sourceType, "watch"))
 	s.level = g.personal(r.user, s.name, s.mid, s.person)
 	switch s.name {
 	case "workout_distance":
-		session := g.session(r, "")
-		s.workout = &session
+		s.workout = g.session(r, false)
+		s.level = s.workout.sport.speed * s.step.Seconds()
 	case "workout_swimming_stroke":
-		session := g.session(r, "swimming")
-		s.workout = &session
+		s.workout = g.session(r, true)
 	}
 	return s
-}
-
-// bind names the workout that the samples belong to.
-func (s *sampler) bind(source object) {
-	if s.workout != nil {
-		source["sport"], source["workout_id"] = s.workout.sport.slug, s.workout.id
-	}
 }
 
 // times are n moments, each later than the one before: moments of measuring
 // stray by up to a third of a step, intervals do not.
 func (s *sampler) times(d dice) []time.Time {
-	t := s.request.at
-	if s.gen == Legacy2023 {
-		t = t.Add(time.Duration(d.IntN(1e6)) * time.Microsecond)
-	}
-	stray := 1
+	stray, micros := 1, time.Duration(0)
 	if s.shape == schemas.Discrete || s.shape == schemas.BloodPressure {
 		stray = max(1, int(s.step/(3*time.Second)))
 	}
+	if s.gen == Legacy2023 {
+		micros = time.Duration(d.IntN(1e6)) * time.Microsecond
+	}
 	times := make([]time.Time, 0, s.n)
-	for range s.n {
-		if hour := s.hour(t); s.day && hour < 7 {
-			t = t.Add(time.Duration((7 - hour) * float64(time.Hour))).Round(time.Second)
-		} else if s.day && hour >= 22 {
-			t = t.Add(time.Duration((31 - hour) * float64(time.Hour))).Round(time.Second)
+	for t := s.request.at; len(times) < s.n; t = t.Add(s.step) {
+		if midnight, _ := s.user.day(t); s.day && s.hour(t) < 7 {
+			t = midnight.Add(7 * time.Hour)
+		} else if s.day && s.hour(t) >= 22 {
+			t = midnight.Add(31 * time.Hour)
 		}
-		times = append(times, t.Add(time.Duration(d.IntN(stray))*time.Second))
-		t = t.Add(s.step)
+		times = append(times, t.Add(time.Duration(d.IntN(stray))*time.Second+micros))
 	}
 	return times
 }
@@ -113,62 +101,52 @@ func (s *sampler) hour(t time.Time) float64 {
 	return t.Sub(midnight).Hours()
 }
 
-// sample is the sample number i.
+// sample is the sample number i, at t.
 func (s *sampler) sample(d dice, i int, t time.Time) object {
 	o := object{"unit": s.unit}
 	s.setTime(o, i, t)
-	s.setValue(o, d, i, t)
+	level := s.level
+	if len(s.kinds) > 0 {
+		k := s.kinds[i%len(s.kinds)]
+		o["type"], level = k.name, cmp.Or(k.mid, level)
+	}
+	s.setValue(o, d, t, s.value(d, level, s.hour(t)))
 	s.setDetails(o, i)
 	return o
 }
 
 // setTime writes the time as the era did, and what else only some eras had.
 func (s *sampler) setTime(o object, i int, t time.Time) {
-	interval := s.shape == schemas.Interval || s.shape == schemas.Text
 	if s.gen == Legacy2023 {
 		o["id"], o["timestamp"], o["type"] = i+1, stamp(t, s.gen), s.provider.Type
 		return
 	}
 	o["type"], o["timezone_offset"] = nil, nil
-	if s.gen == Modern {
-		o["timezone_offset"] = s.user.UTCOffset
-	}
+	interval := s.shape == schemas.Interval || s.shape == schemas.Text
 	if interval {
 		o["start"], o["end"] = stamp(t, s.gen), stamp(t.Add(s.step), s.gen)
 	}
 	if !interval || s.gen == Modern {
 		o["timestamp"] = stamp(t, s.gen)
 	}
+	if s.gen == Modern {
+		o["timezone_offset"] = s.user.UTCOffset
+	}
 }
 
-func (s *sampler) setValue(o object, d dice, i int, t time.Time) {
-	level := s.level
-	if len(s.kinds) > 0 {
-		k := s.kinds[i%len(s.kinds)]
-		o["type"] = k.name
-		if k.mid != 0 {
-			level = k.mid
-		}
-	}
-	v := s.series.value(d, level, s.hour(t))
+func (s *sampler) setValue(o object, d dice, t time.Time, v float64) {
 	switch {
 	case s.shape == schemas.Text:
-		notes := []string{"Lunch was bigger than planned", "Walked home the long way", "Woke up twice", "Coffee after six again"}
-		o["value"] = pick(d, notes)
+		o["value"] = pick(d, "Lunch was bigger than planned", "Walked home the long way", "Woke up twice", "Coffee after six again")
 	case s.shape == schemas.BloodPressure:
-		s.setPressure(o, v, d.around(v*0.64, 3, 0))
+		o["systolic"], o["diastolic"] = v, d.around(v*0.64, 3, 0)
+		if s.gen == Legacy2023 {
+			o["systolic"], o["diastolic"] = string(encode(v)), string(encode(o["diastolic"]))
+		}
 	case s.name == "electrocardiogram_voltage" && t.UnixMicro()%850_000 < 30_000:
 		o["value"] = round(v+0.9, 3) // a beat
 	default:
 		o["value"] = v
-	}
-}
-
-// setPressure writes numbers, which were strings in 2023.
-func (s *sampler) setPressure(o object, systolic, diastolic float64) {
-	o["systolic"], o["diastolic"] = systolic, diastolic
-	if s.gen == Legacy2023 {
-		o["systolic"], o["diastolic"] = string(encode(systolic)), string(encode(diastolic))
 	}
 }
 
@@ -182,19 +160,19 @@ func (s *sampler) setDetails(o object, i int) {
 	case "workout_duration":
 		o["intensity"] = []string{"low", "medium", "high"}[i%3]
 	case "note":
-		tags := [][]string{{"food"}, {"exercise"}, {"sleep"}, {"food", "sleep"}}[i%4]
-		if s.gen == Modern {
-			o["tags"] = tags
-		} else {
-			o["type"] = tags // where tags were before they had a field
+		field := "tags"
+		if s.gen != Modern {
+			field = "type" // where tags were before they had a field
 		}
+		o[field] = [][]string{{"food"}, {"exercise"}, {"food", "sleep"}}[i%3]
 	case "insulin_injection":
-		if s.gen == Modern {
-			o["delivery_mode"], o["delivery_form"], o["bolus_purpose"] = "basal", nil, nil
-			if o["type"] == "rapid_acting" {
-				o["delivery_mode"], o["delivery_form"] = "bolus", []string{"standard", "extended"}[i/2%2]
-				o["bolus_purpose"] = []string{"meal", "correction", "mixed"}[i/2%3]
-			}
+		if s.gen != Modern {
+			return
+		}
+		o["delivery_mode"], o["delivery_form"], o["bolus_purpose"] = "basal", nil, nil
+		if o["type"] == "rapid_acting" {
+			o["delivery_mode"], o["delivery_form"] = "bolus", []string{"standard", "extended"}[i/2%2]
+			o["bolus_purpose"] = []string{"meal", "correction", "mixed"}[i/2%3]
 		}
 	}
 }

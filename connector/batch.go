@@ -1,0 +1,84 @@
+package connector
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/apache/arrow/go/v17/arrow"
+
+	"vitalsink/schemas"
+)
+
+// Lane separates batches that touch old partitions from those that do not, so
+// that one sample from years ago does not drag years into every merge.
+type Lane string
+
+// The lanes.
+const (
+	Recent Lane = "recent"
+	Late   Lane = "late"
+)
+
+// Batch is rows of one table and one lane, with their books.
+type Batch struct {
+	ID               string // UUIDv7
+	Table            *schemas.Table
+	Lane             Lane
+	CatalogueVersion int
+	AppendedAt       time.Time
+	// Record holds the rows, by the table's Arrow schema. It may have none:
+	// then the batch only accounts for messages without rows.
+	Record         arrow.Record
+	Days           []time.Time // UTC days of the partition column, ascending
+	RowsWithoutDay int
+	Resources      []string
+	Books          Books
+}
+
+// Books account for the messages of a batch and their rows. Each number is
+// counted where it arises, none is computed from the others.
+type Books struct {
+	Rows            int `json:"rows"` // in the log
+	RowsDecoded     int `json:"rows_decoded"`
+	RowsQuarantined int `json:"rows_quarantined"`
+	RowsErased      int `json:"rows_erased"`
+
+	Messages                  int `json:"messages"`
+	MessagesLanded            int `json:"messages_landed"`
+	MessagesPartlyQuarantined int `json:"messages_partly_quarantined"`
+	MessagesQuarantined       int `json:"messages_quarantined"`
+	MessagesEmpty             int `json:"messages_empty"`
+
+	VersionsClamped int `json:"versions_clamped"`
+}
+
+// Add adds other to b.
+func (b *Books) Add(other Books) {
+	b.Rows += other.Rows
+	b.RowsDecoded += other.RowsDecoded
+	b.RowsQuarantined += other.RowsQuarantined
+	b.RowsErased += other.RowsErased
+	b.Messages += other.Messages
+	b.MessagesLanded += other.MessagesLanded
+	b.MessagesPartlyQuarantined += other.MessagesPartlyQuarantined
+	b.MessagesQuarantined += other.MessagesQuarantined
+	b.MessagesEmpty += other.MessagesEmpty
+	b.VersionsClamped += other.VersionsClamped
+}
+
+// check reports the equation that does not hold. Rows of the quarantine are
+// not decoded from messages, they describe what was not.
+func (b *Batch) check() error {
+	k := b.Books
+	if sum := k.MessagesLanded + k.MessagesPartlyQuarantined + k.MessagesQuarantined + k.MessagesEmpty; sum != k.Messages {
+		return fmt.Errorf("%w: batch %s of %s has %d messages, but outcomes of %d", ErrBooks, b.ID, b.Table.Name, k.Messages, sum)
+	}
+	landed := k.Rows
+	if b.Table.Name == schemas.QuarantineTable {
+		landed = 0
+	}
+	if sum := landed + k.RowsQuarantined + k.RowsErased; sum != k.RowsDecoded {
+		return fmt.Errorf("%w: batch %s of %s decoded %d rows, but accounts for %d", ErrBooks, b.ID, b.Table.Name, k.RowsDecoded, sum)
+	}
+	return nil
+}

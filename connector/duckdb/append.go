@@ -1,0 +1,92 @@
+//go:build cgo
+
+package duckdb
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+
+	"vitalsink/connector"
+	"vitalsink/schemas"
+)
+
+// incoming is the view that shows a batch's rows to DuckDB.
+const incoming = "incoming"
+
+// Append writes log rows and registry row in one transaction.
+func (w *Warehouse) Append(ctx context.Context, b *connector.Batch) error {
+	w.appending.Lock()
+	defer w.appending.Unlock()
+	if b.Books.Rows == 0 {
+		return w.inTransaction(ctx, w.appends, func(tx *sql.Tx) error { return w.register(ctx, tx, b) })
+	}
+	stmt, err := w.render("append.sql", struct {
+		Database, Log, Incoming string
+		Columns                 []string
+	}{w.database, logOf(b.Table.Name), incoming, namesOf(b.Table).Columns})
+	if err != nil {
+		return err
+	}
+	release, err := scanArrow(w.appends, b.Record, incoming)
+	if err != nil {
+		return err
+	}
+	defer release()
+	return w.inTransaction(ctx, w.appends, func(tx *sql.Tx) error {
+		res, err := tx.ExecContext(ctx, stmt, b.ID, b.AppendedAt)
+		if err != nil {
+			return err
+		}
+		if n, err := res.RowsAffected(); err != nil || n != int64(b.Books.Rows) {
+			return fmt.Errorf("%w: %d rows written of %d (%w)", connector.ErrBooks, n, b.Books.Rows, err)
+		}
+		return w.register(ctx, tx, b)
+	})
+}
+
+// register enters the batch into the registry.
+func (w *Warehouse) register(ctx context.Context, tx *sql.Tx, b *connector.Batch) error {
+	days := make([]string, len(b.Days))
+	for i, d := range b.Days {
+		days[i] = d.Format(time.DateOnly)
+	}
+	resources := append([]string{}, b.Resources...)
+	return w.insertRow(ctx, tx, schemas.BatchesTable, map[string]any{
+		"batch_id": b.ID, "table_name": b.Table.Name, "lane": string(b.Lane),
+		"catalogue_version": b.CatalogueVersion, "appended_at": b.AppendedAt, "registered_at": b.AppendedAt,
+		"rows": b.Books.Rows, "rows_decoded": b.Books.RowsDecoded,
+		"rows_quarantined": b.Books.RowsQuarantined, "rows_erased": b.Books.RowsErased,
+		"messages": b.Books.Messages, "messages_landed": b.Books.MessagesLanded,
+		"messages_partly_quarantined": b.Books.MessagesPartlyQuarantined,
+		"messages_quarantined":        b.Books.MessagesQuarantined, "messages_empty": b.Books.MessagesEmpty,
+		"versions_clamped": b.Books.VersionsClamped,
+		"days":             days, "rows_without_day": b.RowsWithoutDay, "resources": resources,
+	})
+}
+
+// insertRow writes one row of an append-only table, a value for each of its
+// columns.
+func (w *Warehouse) insertRow(ctx context.Context, tx *sql.Tx, table string, values map[string]any) error {
+	t := w.catalogue.Table(table)
+	stmt, err := w.render("insert_row.sql", struct {
+		Database string
+		Table    *schemas.Table
+	}{w.database, t})
+	if err != nil {
+		return err
+	}
+	args := make([]any, len(t.Columns))
+	for i, c := range t.Columns {
+		v, ok := values[c.Name]
+		if !ok {
+			return fmt.Errorf("write %s: no value for column %s", table, c.Name)
+		}
+		args[i] = v
+	}
+	if _, err := tx.ExecContext(ctx, stmt, args...); err != nil {
+		return fmt.Errorf("write %s: %w", table, err)
+	}
+	return nil
+}

@@ -1,0 +1,173 @@
+//go:build cgo
+
+package duckdb
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+
+	"vitalsink/connector"
+	"vitalsink/schemas"
+)
+
+// Pending reads the fences first: a merge that commits in between raises one,
+// and then no merge planned from this reading can commit.
+func (w *Warehouse) Pending(ctx context.Context) (*connector.Pending, error) {
+	w.folding.Lock()
+	defer w.folding.Unlock()
+	p := &connector.Pending{Fences: map[string]int64{}}
+	var tables []string
+	for _, t := range w.catalogue.Versioned() {
+		tables = append(tables, t.Name)
+	}
+	err := w.each(ctx, "fences.sql", struct{ Tables []string }{tables}, func(rows *sql.Rows) error {
+		var table string
+		var n int64
+		err := rows.Scan(&table, &n)
+		p.Fences[table] = n
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	err = w.each(ctx, "pending.sql", nil, func(rows *sql.Rows) error {
+		var b connector.Registered
+		err := rows.Scan(&b.ID, &b.Table, &b.Lane, &b.CatalogueVersion, &b.AppendedAt, &b.Rows)
+		p.Batches = append(p.Batches, b)
+		return err
+	})
+	return p, err
+}
+
+// each calls f on every row of a query on the fold's connection.
+func (w *Warehouse) each(ctx context.Context, file string, names any, f func(*sql.Rows) error) error {
+	stmt, err := w.render(file, names)
+	if err != nil {
+		return err
+	}
+	rows, err := w.folds.QueryContext(ctx, stmt)
+	if err != nil {
+		return fmt.Errorf("%s: %w", file, explain(err))
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := f(rows); err != nil {
+			return fmt.Errorf("%s: %w", file, explain(err))
+		}
+	}
+	return rows.Err()
+}
+
+// Merge folds batches in one transaction.
+func (w *Warehouse) Merge(ctx context.Context, m *connector.Merge) (connector.MergeBooks, error) {
+	w.folding.Lock()
+	defer w.folding.Unlock()
+	var books connector.MergeBooks
+	err := w.inTransaction(ctx, w.folds, func(tx *sql.Tx) error {
+		step := &merging{w: w, tx: tx, merge: m, names: namesOf(m.Table)}
+		for _, b := range m.Batches {
+			step.ids = append(step.ids, b.ID)
+			if step.since.IsZero() || b.AppendedAt.Before(step.since) {
+				step.since = b.AppendedAt
+			}
+		}
+		var err error
+		books, err = step.run(ctx)
+		return err
+	})
+	if err != nil {
+		return connector.MergeBooks{}, err
+	}
+	return books, nil
+}
+
+// merging is the transaction of one merge.
+type merging struct {
+	w     *Warehouse
+	tx    *sql.Tx
+	merge *connector.Merge
+	names mergeNames
+	ids   []string
+	since time.Time
+}
+
+func (g *merging) run(ctx context.Context) (connector.MergeBooks, error) {
+	books := connector.MergeBooks{Registered: g.merge.Rows()}
+	if n, err := g.exec(ctx, "raise_fence.sql", g.merge.Fence); err != nil || n != 1 {
+		return books, orElse(err, connector.ErrFenced)
+	}
+	var taken, found int
+	if err := g.scan(ctx, "taken.sql", []any{g.ids}, &taken); err != nil || taken > 0 {
+		return books, orElse(err, connector.ErrTaken)
+	}
+	if err := g.scan(ctx, "count_log.sql", []any{g.ids, g.since}, &found, &books.Superseded); err != nil {
+		return books, err
+	}
+	if found != books.Registered {
+		return books, fmt.Errorf("%w: the log holds %d rows of batches with %d", connector.ErrBooks, found, books.Registered)
+	}
+	if _, err := g.exec(ctx, "stage.sql", g.ids, g.since); err != nil {
+		return books, err
+	}
+	if err := g.scan(ctx, "count_stale.sql", nil, &books.Stale); err != nil {
+		return books, err
+	}
+	var err error
+	if books.Applied, err = g.exec(ctx, "merge.sql"); err != nil {
+		return books, err
+	}
+	if !books.Balanced() {
+		return books, fmt.Errorf("%w: merge of %s: %+v", connector.ErrBooks, g.names.Table, books)
+	}
+	if _, err := g.tx.ExecContext(ctx, "DROP TABLE staged"); err != nil {
+		return books, fmt.Errorf("drop staged rows: %w", err)
+	}
+	return books, g.enter(ctx, books)
+}
+
+// enter writes the merge into the ledger.
+func (g *merging) enter(ctx context.Context, books connector.MergeBooks) error {
+	return g.w.insertRow(ctx, g.tx, schemas.MergesTable, map[string]any{
+		"merge_id": g.merge.ID, "table_name": g.names.Table, "batch_ids": g.ids, "merged_at": g.merge.MergedAt,
+		"rows_registered": books.Registered, "rows_applied": books.Applied, "rows_superseded": books.Superseded,
+		"rows_stale": books.Stale, "rows_erased": books.Erased, "bytes_billed": nil, "job_id": nil,
+	})
+}
+
+// exec runs a statement and returns the number of rows it changed.
+func (g *merging) exec(ctx context.Context, file string, args ...any) (int, error) {
+	stmt, err := g.render(file)
+	if err != nil {
+		return 0, err
+	}
+	res, err := g.tx.ExecContext(ctx, stmt, args...)
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w", file, err)
+	}
+	n, err := res.RowsAffected()
+	return int(n), err
+}
+
+// scan reads the one row of a query.
+func (g *merging) scan(ctx context.Context, file string, args []any, into ...any) error {
+	stmt, err := g.render(file)
+	if err != nil {
+		return err
+	}
+	if err := g.tx.QueryRowContext(ctx, stmt, args...).Scan(into...); err != nil {
+		return fmt.Errorf("%s: %w", file, err)
+	}
+	return nil
+}
+
+func (g *merging) render(file string) (string, error) { return g.w.render(file, g.names) }
+
+// orElse is err, or what its absence means.
+func orElse(err, meaning error) error {
+	if err != nil {
+		return err
+	}
+	return meaning
+}

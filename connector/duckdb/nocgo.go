@@ -1,0 +1,35 @@
+//go:build !cgo
+
+package duckdb
+
+import (
+	"context"
+	"errors"
+
+	"vitalsink/connector"
+	"vitalsink/schemas"
+)
+
+// ErrNoDuckDB says that the binary was built without cgo.
+var ErrNoDuckDB = errors.New("this vitalsink was built without DuckDB (CGO_ENABLED=0); build it with a C++ compiler and CGO_ENABLED=1")
+
+// Warehouse stands for the one that is not there.
+type Warehouse struct{ connector.Warehouse }
+
+// Open returns ErrNoDuckDB.
+func Open(context.Context, string, *schemas.Catalogue) (*Warehouse, error) { return nil, ErrNoDuckDB }
+
+// Close does nothing.
+func (w *Warehouse) Close() error { return nil }
+
+// OpenReadOnly returns ErrNoDuckDB.
+func OpenReadOnly(context.Context, string) (*Reader, error) { return nil, ErrNoDuckDB }
+
+// Reader stands for the one that is not there.
+type Reader struct{}
+
+// Close does nothing.
+func (r *Reader) Close() error { return nil }
+
+// Query returns ErrNoDuckDB.
+func (r *Reader) Query(context.Context, string, RowWriter) error { return ErrNoDuckDB }

@@ -1,0 +1,155 @@
+//go:build cgo
+
+package duckdb
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"fmt"
+	"strings"
+
+	"vitalsink/schemas"
+)
+
+// createSchema makes whatever the catalogue has and the file has not. A
+// comment in the file tells for which statements that was done last.
+func (w *Warehouse) createSchema(ctx context.Context) error {
+	statements, err := w.schemaStatements()
+	if err != nil {
+		return err
+	}
+	mark := fmt.Sprintf("catalogue %d, %x", w.catalogue.Version, sha256.Sum256([]byte(strings.Join(statements, ";"))))
+	done, err := w.marked(ctx)
+	if err != nil {
+		return err
+	}
+	var theirs int
+	if _, err := fmt.Sscanf(done, "catalogue %d,", &theirs); err == nil && theirs > w.catalogue.Version {
+		return nil // a newer vitalsink made it: it has all that we know
+	}
+	if done == mark {
+		return nil
+	}
+	statements = append(statements, "COMMENT ON SCHEMA store IS "+literal(mark))
+	return w.inTransaction(ctx, w.folds, func(tx *sql.Tx) error {
+		for _, q := range statements {
+			if _, err := tx.ExecContext(ctx, q); err != nil {
+				return fmt.Errorf("create schema: %w", err)
+			}
+		}
+		return w.addColumns(ctx, tx)
+	})
+}
+
+// marked is the comment of the last createSchema, "" if there was none.
+func (w *Warehouse) marked(ctx context.Context) (string, error) {
+	var comment sql.NullString
+	err := w.folds.QueryRowContext(ctx,
+		"SELECT any_value(comment) FROM duckdb_schemas() WHERE database_name = current_database() AND schema_name = 'store'").
+		Scan(&comment)
+	return comment.String, err
+}
+
+// storeTable is a table of the file: of the catalogue, or made from one.
+type storeTable struct {
+	Name    string
+	Columns []schemas.Column
+}
+
+// storeTables are the tables that a table of the catalogue needs.
+func storeTables(c *schemas.Catalogue, t *schemas.Table) []storeTable {
+	own := storeTable{t.Name, t.Columns}
+	if t.Kind != schemas.Versioned {
+		return []storeTable{own}
+	}
+	log := append(append([]schemas.Column{}, t.Columns...), c.LogColumns...)
+	fence := []schemas.Column{{Name: "n", Type: schemas.Int64, Required: true}}
+	return []storeTable{own, {logOf(t.Name), log}, {fenceOf(t.Name), fence}}
+}
+
+func (w *Warehouse) schemaStatements() ([]string, error) {
+	statements := []string{"CREATE SCHEMA IF NOT EXISTS store"}
+	for _, t := range w.catalogue.Tables {
+		for _, st := range storeTables(w.catalogue, t) {
+			q, err := w.render("create_table.sql", st)
+			if err != nil {
+				return nil, err
+			}
+			statements = append(statements, q)
+		}
+		if t.Kind == schemas.Versioned {
+			fence := ident(fenceOf(t.Name))
+			statements = append(statements, fmt.Sprintf(
+				"INSERT INTO store.%s SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM store.%s)", fence, fence))
+		}
+	}
+	for _, v := range w.catalogue.Views() {
+		q, err := w.render("create_view.sql", struct {
+			schemas.View
+			Versioned bool
+		}{v, v.Table.Kind == schemas.Versioned})
+		if err != nil {
+			return nil, err
+		}
+		statements = append(statements, q)
+	}
+	return statements, nil
+}
+
+// addColumns extends tables that an older catalogue made.
+func (w *Warehouse) addColumns(ctx context.Context, tx *sql.Tx) error {
+	rows, err := tx.QueryContext(ctx,
+		"SELECT table_name, column_name FROM duckdb_columns() WHERE database_name = current_database() AND schema_name = 'store'")
+	if err != nil {
+		return fmt.Errorf("read columns: %w", err)
+	}
+	defer rows.Close()
+	have := map[[2]string]bool{}
+	for rows.Next() {
+		var at [2]string
+		if err := rows.Scan(&at[0], &at[1]); err != nil {
+			return fmt.Errorf("read columns: %w", err)
+		}
+		have[at] = true
+	}
+	if err := rows.Err(); err != nil {
+		return fmt.Errorf("read columns: %w", err)
+	}
+	for _, t := range w.catalogue.Tables {
+		for _, st := range storeTables(w.catalogue, t) {
+			for _, c := range st.Columns {
+				if have[[2]string{st.Name, c.Name}] {
+					continue
+				}
+				kind, err := columnType(c)
+				if err != nil {
+					return err
+				}
+				q := fmt.Sprintf("ALTER TABLE store.%s ADD COLUMN %s %s", ident(st.Name), ident(c.Name), kind)
+				if _, err := tx.ExecContext(ctx, q); err != nil {
+					return fmt.Errorf("add column %s to %s: %w", c.Name, st.Name, err)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// inTransaction commits what f does, or nothing of it.
+func (w *Warehouse) inTransaction(ctx context.Context, conn *sql.Conn, f func(*sql.Tx) error) error {
+	tx, err := conn.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("begin: %w", explain(err))
+	}
+	if err := f(tx); err != nil {
+		// The first error is the one that matters; a failed rollback means
+		// that the transaction is gone already.
+		_ = tx.Rollback()
+		return explain(err)
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("commit: %w", explain(err))
+	}
+	return nil
+}

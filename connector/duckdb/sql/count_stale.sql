@@ -1,0 +1,8 @@
+{{- /* Rows of which the table holds this version or a newer one. */ -}}
+SELECT count(*)
+FROM staged AS S
+JOIN store.{{ident .Table}} AS T ON {{on .Key}}
+WHERE T._version >= S._version
+{{- if .Sticky}}
+  AND NOT {{template "earlier.sql" .}}
+{{- end}}

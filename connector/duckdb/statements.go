@@ -1,0 +1,98 @@
+//go:build cgo
+
+package duckdb
+
+import (
+	"embed"
+	"fmt"
+	"strings"
+	"text/template"
+
+	"vitalsink/schemas"
+)
+
+//go:embed sql/*.sql
+var sqlFiles embed.FS
+
+// newTemplates parses the statements. They quote every identifier.
+func newTemplates() (*template.Template, error) {
+	return template.New("").Funcs(template.FuncMap{
+		"ident":   ident,
+		"idents":  idents,
+		"literal": literal,
+		"type":    columnType,
+		"fence":   fenceOf,
+		"on":      onKey,
+	}).ParseFS(sqlFiles, "sql/*.sql")
+}
+
+// ident quotes an identifier.
+func ident(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
+
+func idents(names []string) string {
+	quoted := make([]string, len(names))
+	for i, n := range names {
+		quoted[i] = ident(n)
+	}
+	return strings.Join(quoted, ", ")
+}
+
+// literal quotes a name of the catalogue as a text.
+func literal(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
+
+// onKey joins T and S by the key, whose columns are never NULL.
+func onKey(key []string) string {
+	terms := make([]string, len(key))
+	for i, k := range key {
+		terms[i] = fmt.Sprintf("T.%s = S.%s", ident(k), ident(k))
+	}
+	return strings.Join(terms, " AND ")
+}
+
+// columnType is the DuckDB type of a column.
+func columnType(c schemas.Column) (string, error) {
+	names := map[schemas.Type]string{
+		schemas.String: "VARCHAR", schemas.Bytes: "BLOB", schemas.Int64: "BIGINT", schemas.Float64: "DOUBLE",
+		schemas.Bool: "BOOLEAN", schemas.Timestamp: "TIMESTAMPTZ", schemas.Date: "DATE", schemas.JSON: "JSON",
+	}
+	name, ok := names[c.Type]
+	if !ok {
+		return "", fmt.Errorf("type %s has no DuckDB type", c.Type)
+	}
+	if c.Repeated {
+		name += "[]"
+	}
+	return name, nil
+}
+
+func logOf(table string) string   { return table + "_log" }
+func fenceOf(table string) string { return table + "_fence" }
+
+// mergeNames is what the statements of a merge are made of.
+type mergeNames struct {
+	Table, Log string
+	Key        []string
+	Columns    []string
+	Values     []string // columns that are not part of the key
+	Sticky     string   // "" if none
+}
+
+func namesOf(t *schemas.Table) mergeNames {
+	n := mergeNames{Table: t.Name, Log: logOf(t.Name), Key: t.Key, Sticky: t.StickyColumn()}
+	for _, c := range t.Columns {
+		n.Columns = append(n.Columns, c.Name)
+		if !t.IsKey(c.Name) {
+			n.Values = append(n.Values, c.Name)
+		}
+	}
+	return n
+}
+
+// render fills in the statement of a file.
+func (w *Warehouse) render(file string, names any) (string, error) {
+	var b strings.Builder
+	if err := w.templates.ExecuteTemplate(&b, file, names); err != nil {
+		return "", fmt.Errorf("render %s: %w", file, err)
+	}
+	return b.String(), nil
+}

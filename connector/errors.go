@@ -1,0 +1,13 @@
+package connector
+
+import "errors"
+
+// Errors that a Warehouse or the pipeline returns; compare with errors.Is.
+var (
+	// ErrBooks: rows or messages are unaccounted for. Nothing was committed.
+	ErrBooks = errors.New("books do not balance")
+	// ErrFenced: another fold of the table committed first. Start over.
+	ErrFenced = errors.New("another fold was faster")
+	// ErrTaken: a merge has taken one of the batches before. Start over.
+	ErrTaken = errors.New("a batch is merged already")
+)

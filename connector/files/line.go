@@ -1,0 +1,150 @@
+package files
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"time"
+
+	"github.com/go-faster/jx"
+
+	"vitalsink/transforms"
+)
+
+// parseLine makes a message of a line. Without a delivery time of its own it
+// was published at the given time, and began is its clock.
+func parseLine(line []byte, published, began time.Time) transforms.Message {
+	bare := transforms.Message{ID: lineID(line), PublishTime: published, AsOf: began, Data: line}
+	env, err := readEnvelope(line)
+	switch {
+	case err != nil || env == nil:
+		// What is not even JSON is for the decoder to refuse.
+		return bare
+	case env.fault != "":
+		bare.Refusal = transforms.Refuse(transforms.BadEnvelope, "", "%s", env.fault)
+		if env.id != "" {
+			bare.ID = env.id
+		}
+		return bare
+	}
+	m := transforms.Message{ID: env.id, PublishTime: env.published, Attributes: env.attributes, Data: env.data}
+	if m.ID == "" {
+		m.ID = bare.ID
+	}
+	if m.PublishTime.IsZero() {
+		m.PublishTime, m.AsOf = published, began
+	}
+	return m
+}
+
+// lineID stands for the message id that a bare event does not have.
+func lineID(line []byte) string {
+	sum := sha256.Sum256(line)
+	return hex.EncodeToString(sum[:])
+}
+
+// envelope is a Pub/Sub message in its REST form.
+type envelope struct {
+	id         string
+	published  time.Time
+	attributes map[string]string
+	data       []byte
+	fault      string // why it cannot be read
+}
+
+var errBare = errors.New("a bare event")
+
+// readEnvelope is nil for a bare event, which is told by its event_type.
+func readEnvelope(line []byte) (*envelope, error) {
+	env, seen := &envelope{}, false
+	d := jx.DecodeBytes(line)
+	err := d.ObjBytes(func(d *jx.Decoder, key []byte) error {
+		switch string(key) {
+		case "event_type":
+			return errBare
+		case "message":
+			if d.Next() != jx.Object {
+				return d.Skip()
+			}
+			raw, err := d.Raw()
+			if err != nil {
+				return err
+			}
+			inner, err := readEnvelope(raw)
+			if inner != nil {
+				env, seen = inner, true
+			}
+			return err
+		case "data", "attributes", "messageId", "message_id", "publishTime", "publish_time":
+			seen = true
+			return env.field(d, string(key))
+		}
+		return d.Skip()
+	})
+	if errors.Is(err, errBare) || err == nil && !seen {
+		return nil, nil
+	}
+	return env, err
+}
+
+// field reads one field of the envelope; what is malformed is its fault.
+func (e *envelope) field(d *jx.Decoder, key string) error {
+	if d.Next() == jx.Null {
+		return d.Null()
+	}
+	if key == "attributes" {
+		return e.readAttributes(d)
+	}
+	if d.Next() != jx.String {
+		e.fault = "field " + key + " of the message is not a string"
+		return d.Skip()
+	}
+	text, err := d.StrBytes()
+	if err != nil {
+		return err
+	}
+	switch key {
+	case "data":
+		e.data, err = decodeBase64(text)
+		if err != nil {
+			e.fault = "field data of the message is not base64"
+		}
+	case "messageId", "message_id":
+		e.id = string(text)
+	default:
+		e.published, err = time.Parse(time.RFC3339Nano, string(text))
+		if err != nil {
+			e.fault = "field " + key + " of the message is not a time"
+		}
+	}
+	return nil
+}
+
+func (e *envelope) readAttributes(d *jx.Decoder) error {
+	if d.Next() != jx.Object {
+		e.fault = "field attributes of the message is not an object"
+		return d.Skip()
+	}
+	e.attributes = map[string]string{}
+	return d.ObjBytes(func(d *jx.Decoder, key []byte) error {
+		if d.Next() != jx.String {
+			e.fault = "an attribute of the message is not a string"
+			return d.Skip()
+		}
+		name := string(key)
+		value, err := d.Str()
+		e.attributes[name] = value
+		return err
+	})
+}
+
+// decodeBase64 reads the standard alphabet, or the one for addresses.
+func decodeBase64(text []byte) ([]byte, error) {
+	out := make([]byte, base64.StdEncoding.DecodedLen(len(text)))
+	n, err := base64.StdEncoding.Decode(out, text)
+	if err != nil {
+		n, err = base64.URLEncoding.Decode(out, text)
+	}
+	return out[:n], err
+}

@@ -1,0 +1,132 @@
+package connector
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/google/uuid"
+
+	"vitalsink/schemas"
+)
+
+// maxFoldRows is the most rows of one merge, unless a single batch has more.
+const maxFoldRows = 2_000_000
+
+// maxLost is how often a fold may lose against others before it gives up.
+const maxLost = 10
+
+// Folder merges what is registered into the latest tables.
+type Folder struct {
+	Warehouse Warehouse
+	Catalogue *schemas.Catalogue
+	Log       *slog.Logger
+	// MaxRows of one merge. Optional, default 2 million.
+	MaxRows int
+}
+
+// Folded is what a fold did.
+type Folded struct {
+	Merges int                   `json:"merges"`
+	Books  MergeBooks            `json:"books"`
+	Tables map[string]MergeBooks `json:"tables"`
+	// Newer counts batches of a newer catalogue: they wait for a folder that
+	// knows it.
+	Newer int `json:"newer_batches"`
+}
+
+// Fold merges until nothing is pending. A table that fails does not keep the
+// others from being folded; its batches stay pending.
+func (f *Folder) Fold(ctx context.Context) (Folded, error) {
+	done := Folded{Tables: map[string]MergeBooks{}}
+	failed := map[string]error{}
+	for lost := 0; lost < maxLost; {
+		pending, err := f.Warehouse.Pending(ctx)
+		if err != nil {
+			return done, errors.Join(joinFailed(failed), fmt.Errorf("read what is pending: %w", err))
+		}
+		merges, newer := f.plan(pending)
+		done.Newer = newer
+		progress := false
+		for _, m := range merges {
+			if failed[m.Table.Name] != nil {
+				continue
+			}
+			books, err := f.Warehouse.Merge(ctx, m)
+			switch {
+			case err == nil:
+				done.add(m.Table.Name, books)
+				progress = true
+			case errors.Is(err, ErrFenced) || errors.Is(err, ErrTaken):
+				lost++
+				progress = true
+			case ctx.Err() != nil:
+				return done, ctx.Err()
+			default:
+				failed[m.Table.Name] = fmt.Errorf("fold %s: %w", m.Table.Name, err)
+			}
+		}
+		if !progress {
+			break
+		}
+	}
+	if done.Newer > 0 {
+		f.Log.Warn("batches of a newer catalogue wait: fold them with a newer vitalsink", "batches", done.Newer)
+	}
+	return done, joinFailed(failed)
+}
+
+func joinFailed(failed map[string]error) error {
+	var errs []error
+	for _, err := range failed {
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+func (d *Folded) add(table string, books MergeBooks) {
+	d.Merges++
+	d.Books.Add(books)
+	sum := d.Tables[table]
+	sum.Add(books)
+	d.Tables[table] = sum
+}
+
+// plan makes at most one merge per table: whole batches of one lane, oldest
+// first, up to MaxRows. It also counts the batches of a newer catalogue.
+func (f *Folder) plan(p *Pending) (merges []*Merge, newer int) {
+	limit := f.MaxRows
+	if limit == 0 {
+		limit = maxFoldRows
+	}
+	open := map[string]*Merge{}
+	full := map[string]bool{}
+	for _, b := range p.Batches {
+		t := f.Catalogue.Table(b.Table)
+		if t == nil || b.CatalogueVersion > f.Catalogue.Version {
+			newer++
+			continue
+		}
+		m := open[b.Table]
+		if m == nil {
+			m = &Merge{ID: newID(), Table: t, Fence: p.Fences[b.Table], MergedAt: now()}
+			open[b.Table] = m
+			merges = append(merges, m)
+		} else if full[b.Table] || b.Lane != m.Batches[0].Lane {
+			continue
+		} else if m.Rows()+b.Rows > limit {
+			full[b.Table] = true
+			continue
+		}
+		m.Batches = append(m.Batches, b)
+	}
+	return merges, newer
+}
+
+// newID is a UUIDv7: ids of later batches and merges sort after earlier ones.
+func newID() string { return uuid.Must(uuid.NewV7()).String() }
+
+// now is the time in the precision of the warehouses.
+func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }

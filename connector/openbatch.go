@@ -1,0 +1,93 @@
+package connector
+
+import (
+	"github.com/apache/arrow/go/v17/arrow/memory"
+
+	"vitalsink/schemas"
+	"vitalsink/transforms"
+)
+
+// openBatch is a batch that is being filled.
+type openBatch struct {
+	table    *schemas.Table
+	lane     Lane
+	builder  *transforms.Builder
+	messages []*Message
+	books    Books
+	reasons  map[transforms.Reason]int
+	held     int64
+}
+
+func newOpenBatch(mem memory.Allocator, t *schemas.Table, lane Lane) *openBatch {
+	return &openBatch{
+		table: t, lane: lane, builder: transforms.NewBuilder(mem, t), reasons: map[transforms.Reason]int{},
+	}
+}
+
+// messageOverhead is about what a message takes beside its bytes.
+const messageOverhead = 512
+
+// add puts the batch's part of a message into it and returns the bytes by
+// which it grew. A message in two batches is counted with its rows, if any
+// landed.
+func (b *openBatch) add(m *Message, d *transforms.Decoded) int64 {
+	before := b.builder.Bytes()
+	b.messages = append(b.messages, m)
+	if b.table.Name == schemas.QuarantineTable {
+		b.builder.AppendQuarantine(d)
+		for _, why := range d.Refusals() {
+			b.reasons[why.Reason]++
+		}
+	} else {
+		b.builder.Append(d)
+	}
+	if (b.table.Name == schemas.QuarantineTable) == (d.Outcome == transforms.Quarantined) {
+		b.count(d)
+	}
+	grown := b.builder.Bytes() - before + int64(len(m.Data)) + messageOverhead
+	b.held += grown
+	return grown
+}
+
+func (b *openBatch) count(d *transforms.Decoded) {
+	b.books.Messages++
+	switch d.Outcome {
+	case transforms.Landed:
+		b.books.MessagesLanded++
+	case transforms.PartlyQuarantined:
+		b.books.MessagesPartlyQuarantined++
+	case transforms.Quarantined:
+		b.books.MessagesQuarantined++
+	case transforms.Empty:
+		b.books.MessagesEmpty++
+	}
+	b.books.RowsDecoded += d.RowsDecoded
+	b.books.RowsQuarantined += d.RowsQuarantined
+	if d.Clamped {
+		b.books.VersionsClamped++
+	}
+}
+
+// batch closes the batch.
+func (b *openBatch) batch(catalogueVersion int) *Batch {
+	record := b.builder.NewRecord()
+	b.builder.Release()
+	b.books.Rows = int(record.NumRows())
+	days, without := b.builder.Days()
+	return &Batch{
+		ID: newID(), Table: b.table, Lane: b.lane, CatalogueVersion: catalogueVersion,
+		AppendedAt: now(), Record: record, Days: days, RowsWithoutDay: without,
+		Resources: b.builder.Resources(), Books: b.books,
+	}
+}
+
+// settle tells every message that its part is committed, or is not.
+func (b *openBatch) settle(committed bool) {
+	for _, m := range b.messages {
+		m.done(committed)
+	}
+	b.messages = nil
+}
+
+// release frees the rows of a batch that nobody will commit.
+func (b *openBatch) release() { b.builder.Release() }

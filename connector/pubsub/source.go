@@ -1,0 +1,72 @@
+// Package pubsub is the door for messages from a Google Cloud Pub/Sub
+// subscription.
+//
+// Neither ordering keys nor exactly-once delivery are wanted: versions decide
+// what is latest, and both make delivery slower. PUBSUB_EMULATOR_HOST is
+// honoured, as by every client of Google's.
+package pubsub
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"cloud.google.com/go/pubsub/v2"
+
+	"vitalsink/connector"
+	"vitalsink/transforms"
+)
+
+// What a receiver may have in hand at once. The server counts messages until
+// they are acknowledged, which is when their batch is committed: the client's
+// default of 1,000 would bound a batch.
+const (
+	maxOutstandingMessages = 50_000
+	maxOutstandingBytes    = 128 << 20
+	// ackExtension is short: a receiver that dies is soon replaced.
+	ackExtension = time.Minute
+)
+
+// Source receives from one subscription.
+type Source struct {
+	client       *pubsub.Client
+	subscription string
+}
+
+var _ connector.Source = (*Source)(nil)
+
+// NewSource connects to a project. Close the source.
+func NewSource(ctx context.Context, project, subscription string) (*Source, error) {
+	client, err := pubsub.NewClient(ctx, project)
+	if err != nil {
+		return nil, fmt.Errorf("connect to pubsub project %s: %w", project, err)
+	}
+	return &Source{client: client, subscription: subscription}, nil
+}
+
+// Close gives up the connection.
+func (s *Source) Close() error { return s.client.Close() }
+
+// Receive delivers messages until ctx is done. Those that are not
+// acknowledged by then are given back.
+func (s *Source) Receive(ctx context.Context, deliver func(context.Context, *connector.Message) error) error {
+	sub := s.client.Subscriber(s.subscription)
+	sub.ReceiveSettings.MaxOutstandingMessages = maxOutstandingMessages
+	sub.ReceiveSettings.MaxOutstandingBytes = maxOutstandingBytes
+	sub.ReceiveSettings.MaxDurationPerAckExtension = ackExtension
+	err := sub.Receive(ctx, func(ctx context.Context, pm *pubsub.Message) {
+		m := &connector.Message{
+			Message: transforms.Message{
+				ID: pm.ID, PublishTime: pm.PublishTime, Attributes: pm.Attributes, Data: pm.Data,
+			},
+			Ack: pm.Ack, Nack: pm.Nack,
+		}
+		if deliver(ctx, m) != nil {
+			pm.Nack()
+		}
+	})
+	if err != nil {
+		return fmt.Errorf("receive from subscription %s: %w", s.subscription, err)
+	}
+	return nil
+}

@@ -1,0 +1,88 @@
+package connector
+
+import (
+	"context"
+	"time"
+
+	"vitalsink/schemas"
+)
+
+// A Warehouse stores logs and latest tables. Its methods may be called from
+// several goroutines at once.
+type Warehouse interface {
+	// Append writes the batch's rows to the log of its table and then
+	// registers the batch. When it returns nil both are durable, and a fold
+	// will find the batch; with an error neither may be, or only rows that no
+	// batch names, which is harmless. It does not release the record.
+	Append(ctx context.Context, b *Batch) error
+
+	// Pending reads the fences and then the registered batches that no merge
+	// has taken, oldest first.
+	Pending(ctx context.Context) (*Pending, error)
+
+	// Merge folds the batches into their latest table and enters the merge
+	// into the ledger, all in one transaction, which commits only if the
+	// fence is still what m says, no merge took one of the batches before,
+	// and the books balance. The errors of these are ErrFenced, ErrTaken and
+	// ErrBooks.
+	Merge(ctx context.Context, m *Merge) (MergeBooks, error)
+}
+
+// Pending is what waits to be folded.
+type Pending struct {
+	// Fences count the merges of each table so far.
+	Fences  map[string]int64
+	Batches []Registered
+}
+
+// Registered is a batch as the registry knows it.
+type Registered struct {
+	ID               string
+	Table            string
+	Lane             Lane
+	CatalogueVersion int
+	AppendedAt       time.Time
+	Rows             int
+}
+
+// Merge asks for one merge: batches of one table.
+type Merge struct {
+	ID       string // UUIDv7
+	Table    *schemas.Table
+	Fence    int64 // as Pending read it
+	Batches  []Registered
+	MergedAt time.Time
+}
+
+// Rows are the rows of the batches by the registry.
+func (m *Merge) Rows() int {
+	n := 0
+	for _, b := range m.Batches {
+		n += b.Rows
+	}
+	return n
+}
+
+// MergeBooks account for the rows of a merge: registered = applied +
+// superseded + stale + erased, each counted on its own.
+type MergeBooks struct {
+	Registered int `json:"rows_registered"` // by the registry
+	Applied    int `json:"rows_applied"`    // changed the table, says the merge
+	Superseded int `json:"rows_superseded"` // a newer version is in the same merge
+	Stale      int `json:"rows_stale"`      // the table holds this version or a newer one
+	Erased     int `json:"rows_erased"`     // their person is erased
+}
+
+// Balanced tells whether the equation holds.
+func (b MergeBooks) Balanced() bool {
+	return b.Registered == b.Applied+b.Superseded+b.Stale+b.Erased
+}
+
+// Add adds other to b.
+func (b *MergeBooks) Add(other MergeBooks) {
+	b.Registered += other.Registered
+	b.Applied += other.Applied
+	b.Superseded += other.Superseded
+	b.Stale += other.Stale
+	b.Erased += other.Erased
+}
