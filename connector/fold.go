@@ -130,3 +130,18 @@ func newID() string { return uuid.Must(uuid.NewV7()).String() }
 
 // now is the time in the precision of the warehouses.
 func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
+
+// Add adds other to f.
+func (f *Folded) Add(other Folded) {
+	f.Merges += other.Merges
+	f.Books.Add(other.Books)
+	f.Newer = other.Newer
+	if f.Tables == nil {
+		f.Tables = map[string]MergeBooks{}
+	}
+	for table, books := range other.Tables {
+		sum := f.Tables[table]
+		sum.Add(books)
+		f.Tables[table] = sum
+	}
+}

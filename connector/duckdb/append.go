@@ -48,10 +48,8 @@ func (w *Warehouse) Append(ctx context.Context, b *connector.Batch) error {
 
 // register enters the batch into the registry.
 func (w *Warehouse) register(ctx context.Context, tx *sql.Tx, b *connector.Batch) error {
-	days := make([]string, len(b.Days))
-	for i, d := range b.Days {
-		days[i] = d.Format(time.DateOnly)
-	}
+	// Lists must not be nil, which would be NULL.
+	days := append([]time.Time{}, b.Days...)
 	resources := append([]string{}, b.Resources...)
 	return w.insertRow(ctx, tx, schemas.BatchesTable, map[string]any{
 		"batch_id": b.ID, "table_name": b.Table.Name, "lane": string(b.Lane),

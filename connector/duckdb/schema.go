@@ -13,7 +13,7 @@ import (
 )
 
 // createSchema makes whatever the catalogue has and the file has not. A
-// comment in the file tells for which statements that was done last.
+// comment on the registry tells for which statements that was done last.
 func (w *Warehouse) createSchema(ctx context.Context) error {
 	statements, err := w.schemaStatements()
 	if err != nil {
@@ -31,7 +31,7 @@ func (w *Warehouse) createSchema(ctx context.Context) error {
 	if done == mark {
 		return nil
 	}
-	statements = append(statements, "COMMENT ON SCHEMA store IS "+literal(mark))
+	statements = append(statements, "COMMENT ON TABLE store."+ident(schemas.BatchesTable)+" IS "+literal(mark))
 	return w.inTransaction(ctx, w.folds, func(tx *sql.Tx) error {
 		for _, q := range statements {
 			if _, err := tx.ExecContext(ctx, q); err != nil {
@@ -46,8 +46,8 @@ func (w *Warehouse) createSchema(ctx context.Context) error {
 func (w *Warehouse) marked(ctx context.Context) (string, error) {
 	var comment sql.NullString
 	err := w.folds.QueryRowContext(ctx,
-		"SELECT any_value(comment) FROM duckdb_schemas() WHERE database_name = current_database() AND schema_name = 'store'").
-		Scan(&comment)
+		"SELECT any_value(comment) FROM duckdb_tables() WHERE database_name = current_database() AND schema_name = 'store' AND table_name = ?",
+		schemas.BatchesTable).Scan(&comment)
 	return comment.String, err
 }
 

@@ -12,6 +12,9 @@ import (
 	"time"
 
 	"cloud.google.com/go/pubsub/v2"
+	"google.golang.org/api/option"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
 
 	"vitalsink/connector"
 	"vitalsink/transforms"
@@ -40,6 +43,18 @@ func NewSource(ctx context.Context, project, subscription string) (*Source, erro
 	client, err := pubsub.NewClient(ctx, project)
 	if err != nil {
 		return nil, fmt.Errorf("connect to pubsub project %s: %w", project, err)
+	}
+	return &Source{client: client, subscription: subscription}, nil
+}
+
+// NewSourceAt connects to a Pub/Sub server at an address, in plain text and
+// with no credentials: an emulator.
+func NewSourceAt(ctx context.Context, address, project, subscription string) (*Source, error) {
+	client, err := pubsub.NewClient(ctx, project,
+		option.WithEndpoint(address), option.WithoutAuthentication(),
+		option.WithGRPCDialOption(grpc.WithTransportCredentials(insecure.NewCredentials())))
+	if err != nil {
+		return nil, fmt.Errorf("connect to pubsub at %s: %w", address, err)
 	}
 	return &Source{client: client, subscription: subscription}, nil
 }

@@ -1,0 +1,155 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"os"
+	"slices"
+	"text/tabwriter"
+	"time"
+
+	"vitalsink/connector"
+	"vitalsink/connector/files"
+	"vitalsink/schemas"
+)
+
+type loadCommand struct {
+	warehouseFlag
+	Files       []string  `arg:"" name:"file" help:"Files of messages or events, one JSON object a line; .gz too; - is standard input."`
+	PublishedAt time.Time `placeholder:"TIME" help:"Publish time of the first bare event, one microsecond more a line. Default 1970-01-01T00:00:00Z: bare events without updated_at rank below all that was delivered."`
+	JSON        bool      `name:"json" help:"Print one JSON object at the end."`
+}
+
+func (c *loadCommand) Help() string {
+	return `A line is a Pub/Sub message in its REST form, or a bare event as Junction sends
+it. Loading the same messages again changes nothing. What cannot become a row
+goes to quarantine with its bytes and the reason, and the exit code is 3:
+
+  vitalsink load messages.ndjson.gz
+  vitalsink query "SELECT reason, detail, json_path FROM quarantine"`
+}
+
+// loaded is the result of a load.
+type loaded struct {
+	connector.Landed
+	Folded   connector.Folded `json:"folded"`
+	Problems []string         `json:"problems"`
+}
+
+func (c *loadCommand) Run(ctx context.Context, std streams, log *slog.Logger) (err error) {
+	catalogue, err := schemas.Load()
+	if err != nil {
+		return err
+	}
+	warehouse, err := c.open(ctx, catalogue)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, warehouse.Close()) }()
+	source := &files.Source{
+		Paths: c.Files, Stdin: std.in, PublishedAt: c.PublishedAt, Began: time.Now(),
+	}
+	ingest := &connector.Ingest{Warehouse: warehouse, Catalogue: catalogue, Log: log}
+	folder := &connector.Folder{Warehouse: warehouse, Catalogue: catalogue, Log: log}
+	stop := showProgress(std.err, ingest)
+	err = ingest.Run(ctx, source)
+	stop()
+	if err == nil {
+		err = ctx.Err()
+	}
+	// What is registered is folded even if the load broke off.
+	folded, foldErr := folder.Fold(context.WithoutCancel(ctx))
+	result := loaded{Landed: ingest.Landed(), Folded: folded, Problems: []string{}}
+	for _, p := range source.Problems() {
+		result.Problems = append(result.Problems, p.Error())
+	}
+	return errors.Join(c.print(std, result), err, foldErr, result.verdict())
+}
+
+// verdict is nil if all went well.
+func (l *loaded) verdict() error {
+	if n := len(l.Problems); n > 0 {
+		return fmt.Errorf("%d of the inputs could not be read in full", n)
+	}
+	if n := l.Books.MessagesQuarantined + l.Books.MessagesPartlyQuarantined; n > 0 {
+		return attention{fmt.Sprintf("%d messages are in quarantine, in full or in part; see: SELECT reason, detail, json_path FROM quarantine", n)}
+	}
+	return nil
+}
+
+func (c *loadCommand) print(std streams, l loaded) error {
+	for _, p := range l.Problems {
+		fmt.Fprintln(std.err, "vitalsink:", p)
+	}
+	if c.JSON {
+		return printJSON(std.out, l)
+	}
+	if err := printBooks(std.out, l.Landed, l.Folded); err != nil {
+		return fmt.Errorf("print result: %w", err)
+	}
+	return nil
+}
+
+// printBooks prints what landed, per table, and that the books balance: each
+// line of numbers adds up, or nothing would have been committed.
+func printBooks(out io.Writer, l connector.Landed, f connector.Folded) error {
+	b := l.Books
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(w, "messages\t%d = %d landed + %d partly quarantined + %d quarantined + %d empty\n",
+		b.Messages, b.MessagesLanded, b.MessagesPartlyQuarantined, b.MessagesQuarantined, b.MessagesEmpty)
+	fmt.Fprintf(w, "rows decoded\t%d = %d appended + %d quarantined\n", b.RowsDecoded, b.Rows, b.RowsQuarantined)
+	fmt.Fprintf(w, "rows folded\t%d = %d applied + %d superseded + %d stale\n",
+		f.Books.Registered, f.Books.Applied, f.Books.Superseded, f.Books.Stale)
+	if b.VersionsClamped > 0 {
+		fmt.Fprintf(w, "clamped\t%d messages had a version time in the future\n", b.VersionsClamped)
+	}
+	for _, reason := range slices.Sorted(maps.Keys(l.Quarantined)) {
+		fmt.Fprintf(w, "quarantined\t%d %s\n", l.Quarantined[reason], reason)
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	return printTables(out, l, f)
+}
+
+func printTables(out io.Writer, l connector.Landed, f connector.Folded) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprint(w, "\ntable\tappended\tapplied\tsuperseded\tstale\t\n")
+	for _, table := range slices.Sorted(maps.Keys(l.Tables)) {
+		m := f.Tables[table]
+		fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%d\t\n", table, l.Tables[table].Rows, m.Applied, m.Superseded, m.Stale)
+	}
+	return w.Flush()
+}
+
+// showProgress keeps a line on a terminal up to date until it is stopped.
+func showProgress(out io.Writer, ingest *connector.Ingest) (stop func()) {
+	f, ok := out.(*os.File)
+	if !ok {
+		return func() {}
+	}
+	if info, err := f.Stat(); err != nil || info.Mode()&os.ModeCharDevice == 0 {
+		return func() {}
+	}
+	done, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		ticker := time.NewTicker(500 * time.Millisecond)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-done:
+				fmt.Fprint(f, "\r\x1b[K")
+				return
+			case <-ticker.C:
+				b := ingest.Landed().Books
+				fmt.Fprintf(f, "\r\x1b[K%d messages, %d rows committed", b.Messages, b.Rows)
+			}
+		}
+	}()
+	return func() { close(done); <-ended }
+}

@@ -1,0 +1,120 @@
+// Command vitalsink lands health data of wearables, as Junction delivers it,
+// in warehouse tables: one row per fact, always the latest version.
+//
+// This folder is wiring: one file a command, and all configuration. What a
+// command does is in the packages beside it.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// Exit codes of commands.
+const (
+	exitDone      = 0
+	exitFailed    = 1
+	exitUsage     = 2
+	exitAttention = 3 // done, but something needs a person
+)
+
+// cli is the command line: flags, environment and help in one struct.
+type cli struct {
+	Run     runCommand     `cmd:"" help:"Receive messages from Pub/Sub and fold them into tables, until told to stop."`
+	Load    loadCommand    `cmd:"" help:"Load messages or events from files, then fold them into tables."`
+	Query   queryCommand   `cmd:"" help:"Run one SQL statement on a DuckDB file, which it cannot change."`
+	Schema  schemaCommand  `cmd:"" help:"Show the tables."`
+	Demo    demoCommand    `cmd:"" help:"See all of it work, on generated data, with no account and no cloud."`
+	Version versionCommand `cmd:"" help:"Print the version."`
+}
+
+const about = `Lands health data of wearables, as Junction delivers it, in warehouse tables:
+one row per fact, always the latest version, nothing lost, nothing twice.
+
+Every flag can also be given as an environment variable. Exit codes: 0 done,
+1 failed, 2 wrong usage, 3 done but something needs a person (a message in
+quarantine).`
+
+// streams are what a command reads and writes.
+type streams struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+// attention ends a command that is done with exit code 3.
+type attention struct{ why string }
+
+func (a attention) Error() string { return a.why }
+
+// usage ends a command with exit code 2.
+type usage struct{ error }
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := execute(ctx, os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr})
+	stop()
+	os.Exit(code)
+}
+
+// execute runs one command line and returns its exit code.
+func execute(ctx context.Context, args []string, std streams) int {
+	left := -1 // --help ends the parse
+	log := slog.New(slog.NewTextHandler(std.err, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	var c cli
+	parser, err := kong.New(&c,
+		kong.Name("vitalsink"), kong.Description(about), kong.DefaultEnvars("VITALSINK"),
+		kong.Writers(std.out, std.err), kong.Exit(func(code int) { left = code }),
+		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(std, log),
+	)
+	if err != nil {
+		return report(std, err)
+	}
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	parsed, err := parser.Parse(args)
+	if left >= 0 {
+		return left
+	}
+	if err != nil {
+		return report(std, usage{fmt.Errorf("%w; see vitalsink --help", err)})
+	}
+	return report(std, parsed.Run())
+}
+
+// report prints how a command ended, once, and returns its exit code.
+func report(std streams, err error) int {
+	var needs attention
+	var wrong usage
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.As(err, &needs):
+		fmt.Fprintln(std.err, "vitalsink:", needs.why)
+		return exitAttention
+	case errors.As(err, &wrong):
+		fmt.Fprintln(std.err, "vitalsink:", wrong.error)
+		return exitUsage
+	}
+	fmt.Fprintln(std.err, "vitalsink:", err)
+	return exitFailed
+}
+
+// printJSON prints the one object that --json promises.
+func printJSON(out io.Writer, v any) error {
+	e := json.NewEncoder(out)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return fmt.Errorf("print result: %w", err)
+	}
+	return nil
+}
