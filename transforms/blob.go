@@ -2,6 +2,7 @@ package transforms
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 
@@ -68,12 +69,10 @@ func (z *inflater) inflate(data []byte) ([]byte, *Refusal) {
 }
 
 func gzipFault(err error) string {
-	switch {
-	case err == io.ErrUnexpectedEOF || err == io.EOF:
+	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
 		return "gzip is truncated"
-	default:
-		return "gzip is corrupt"
 	}
+	return "gzip is corrupt"
 }
 
 // gzipBytes compresses what goes to quarantine; the same bytes always give the same.

@@ -101,9 +101,11 @@ func openFile(ctx context.Context, path string, readOnly bool) (*sql.DB, error) 
 	if err := checkPath(path, readOnly); err != nil {
 		return nil, fmt.Errorf("open duckdb file: %w", err)
 	}
-	settings := "?memory_limit=" + memoryLimit + "&preserve_insertion_order=false"
+	settings := "?memory_limit=" + memoryLimit
 	if readOnly {
 		settings += "&access_mode=read_only"
+	} else {
+		settings += "&preserve_insertion_order=false" // of rows that are merged anyway
 	}
 	dc, err := duckdb.NewConnector(path+settings, func(conn driver.ExecerContext) error {
 		// TIMESTAMP is an instant; show and cut it in UTC everywhere.

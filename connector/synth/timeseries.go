@@ -84,7 +84,7 @@ func (s *sampler) times(d dice) []time.Time {
 		micros = time.Duration(d.IntN(1e6)) * time.Microsecond
 	}
 	times := make([]time.Time, 0, s.n)
-	for t := s.request.at; len(times) < s.n; t = t.Add(s.step) {
+	for t := s.at; len(times) < s.n; t = t.Add(s.step) {
 		if midnight, _ := s.user.day(t); s.day && s.hour(t) < 7 {
 			t = midnight.Add(7 * time.Hour)
 		} else if s.day && s.hour(t) >= 22 {

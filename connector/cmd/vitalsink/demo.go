@@ -82,7 +82,7 @@ func runDemo(ctx context.Context, out io.Writer, path string, log *slog.Logger) 
 		return none, connector.Folded{}, err
 	}
 	server := pstest.NewServer()
-	defer server.Close()
+	defer func() { _ = server.Close() }() // it is ours, and we are done
 	published, err := publishDemo(ctx, server, catalogue)
 	if err != nil {
 		return none, connector.Folded{}, err

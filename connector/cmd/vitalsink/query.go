@@ -155,6 +155,10 @@ func text(v any) string {
 // bytes in base64.
 func plain(v any, databaseType string) any {
 	switch v := v.(type) {
+	case string:
+		if databaseType == "JSON" {
+			return json.RawMessage(v)
+		}
 	case time.Time:
 		if databaseType == "DATE" || v.Equal(v.Truncate(24*time.Hour)) && databaseType == "" {
 			return v.Format(time.DateOnly)

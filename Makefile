@@ -1,0 +1,48 @@
+# make demo    see it work
+# make test    lint, fuzz briefly, test
+# make build   bin/vitalsink
+# make bench   the benchmarks of decoding
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := build
+
+# DuckDB is C++; without a compiler Go would leave it out without a word.
+export CGO_ENABLED := 1
+
+LINT_VERSION := v2.15.0
+LINT := .tools/golangci-lint-$(LINT_VERSION)
+FUZZTIME := 10s
+
+.PHONY: build demo test lint fuzz bench compiler
+
+build: compiler
+	@go build -o bin/vitalsink ./connector/cmd/vitalsink
+
+demo: build
+	@bin/vitalsink demo
+
+# The test runner comes last, so that its summary ends the output.
+test: lint fuzz
+	@CGO_ENABLED=0 go build -o /dev/null ./connector/cmd/vitalsink
+	go test -race -shuffle=on ./...
+
+lint: $(LINT) compiler
+	$(LINT) run ./...
+
+fuzz: compiler
+	@for target in $$(grep -rlE '^func Fuzz' --include='*_test.go' . | xargs -n1 dirname | sort -u); do \
+		for name in $$(grep -hoE '^func Fuzz[A-Za-z0-9_]+' $$target/*_test.go | cut -d' ' -f2); do \
+			go test -run='^$$' -fuzz="^$$name$$" -fuzztime=$(FUZZTIME) $$target || exit 1; \
+		done; \
+	done
+
+bench: compiler
+	go test -run='^$$' -bench=. -benchmem ./transforms
+
+$(LINT):
+	@mkdir -p .tools
+	GOBIN=$(CURDIR)/.tools CGO_ENABLED=0 go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
+	@mv .tools/golangci-lint $(LINT)
+
+compiler:
+	@./tools/compiler

@@ -1,0 +1,160 @@
+//go:build cgo
+
+package duckdb
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"vitalsink/connector"
+	"vitalsink/connector/connectortest"
+	"vitalsink/schemas"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestConformance(t *testing.T) {
+	connectortest.Run(t, func(t testing.TB) connectortest.Store { return store{openTest(t)} })
+}
+
+// emptyFile is an empty warehouse; making one takes longer than copying it.
+var emptyFile = sync.OnceValues(func() ([]byte, error) {
+	dir, err := os.MkdirTemp("", "vitalsink-test-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	path := filepath.Join(dir, "empty.duckdb")
+	c, err := schemas.Load()
+	if err != nil {
+		return nil, err
+	}
+	w, err := Open(context.Background(), path, c)
+	if err != nil {
+		return nil, err
+	}
+	if err := w.Close(); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(path)
+})
+
+func catalogue(t testing.TB) *schemas.Catalogue {
+	t.Helper()
+	c, err := schemas.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// openTest opens an empty warehouse that is closed when the test ends.
+func openTest(t testing.TB) *Warehouse {
+	t.Helper()
+	raw, err := emptyFile()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, err := os.MkdirTemp(t.TempDir(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "test.duckdb")
+	if err := os.WriteFile(path, raw, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w, err := Open(context.Background(), path, catalogue(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := w.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return w
+}
+
+// store looks into a warehouse for the suite.
+type store struct{ *Warehouse }
+
+func (s store) Latest(t testing.TB, table string) []connectortest.Row {
+	return s.rows(t, "SELECT * FROM store."+ident(table))
+}
+
+func (s store) View(t testing.TB, view string) []connectortest.Row {
+	return s.rows(t, "SELECT * FROM main."+ident(view))
+}
+
+func (s store) Ledger(t testing.TB) connector.MergeBooks {
+	t.Helper()
+	var b connector.MergeBooks
+	err := s.folds.QueryRowContext(context.Background(), `SELECT coalesce(sum(rows_registered), 0)::BIGINT,
+		coalesce(sum(rows_applied), 0)::BIGINT, coalesce(sum(rows_superseded), 0)::BIGINT,
+		coalesce(sum(rows_stale), 0)::BIGINT, coalesce(sum(rows_erased), 0)::BIGINT FROM store.merges`).
+		Scan(&b.Registered, &b.Applied, &b.Superseded, &b.Stale, &b.Erased)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func (s store) rows(t testing.TB, statement string) []connectortest.Row {
+	t.Helper()
+	out := &rowCollector{t: t}
+	if err := query(context.Background(), s.folds, statement, out); err != nil {
+		t.Fatal(err)
+	}
+	return out.rows
+}
+
+type rowCollector struct {
+	t            testing.TB
+	names, types []string
+	rows         []connectortest.Row
+}
+
+func (c *rowCollector) Columns(names, types []string) error {
+	c.names, c.types = names, types
+	return nil
+}
+
+func (c *rowCollector) Row(values []any) error {
+	row := connectortest.Row{}
+	for i, v := range values {
+		if v != nil {
+			row[c.names[i]] = text(c.t, v, c.types[i])
+		}
+	}
+	c.rows = append(c.rows, row)
+	return nil
+}
+
+// text gives a value the form that connectortest.Text gives it.
+func text(t testing.TB, v any, databaseType string) string {
+	t.Helper()
+	switch v := v.(type) {
+	case time.Time:
+		if databaseType == "DATE" {
+			return v.Format(time.DateOnly)
+		}
+		return v.UTC().Format(connectortest.TimeFormat)
+	case []byte:
+		return fmt.Sprintf("%x", v)
+	case []any:
+		raw, err := json.Marshal(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(raw)
+	}
+	return fmt.Sprint(v)
+}
