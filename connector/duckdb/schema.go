@@ -15,11 +15,16 @@ import (
 // createSchema makes whatever the catalogue has and the file has not. A
 // comment on the registry tells for which statements that was done last.
 func (w *Warehouse) createSchema(ctx context.Context) error {
-	statements, err := w.schemaStatements()
+	tables, err := w.tableStatements()
 	if err != nil {
 		return err
 	}
-	mark := fmt.Sprintf("catalogue %d, %x", w.catalogue.Version, sha256.Sum256([]byte(strings.Join(statements, ";"))))
+	views, err := w.viewStatements()
+	if err != nil {
+		return err
+	}
+	sum := sha256.Sum256([]byte(strings.Join(append(tables, views...), ";")))
+	mark := fmt.Sprintf("catalogue %d, %x", w.catalogue.Version, sum)
 	done, err := w.marked(ctx)
 	if err != nil {
 		return err
@@ -31,15 +36,25 @@ func (w *Warehouse) createSchema(ctx context.Context) error {
 	if done == mark {
 		return nil
 	}
-	statements = append(statements, "COMMENT ON TABLE store."+ident(schemas.BatchesTable)+" IS "+literal(mark))
 	return w.inTransaction(ctx, w.folds, func(tx *sql.Tx) error {
-		for _, q := range statements {
-			if _, err := tx.ExecContext(ctx, q); err != nil {
-				return fmt.Errorf("create schema: %w", err)
-			}
+		if err := execAll(ctx, tx, tables); err != nil {
+			return err
 		}
-		return w.addColumns(ctx, tx)
+		if err := w.addColumns(ctx, tx); err != nil {
+			return err
+		}
+		comment := "COMMENT ON TABLE store." + ident(schemas.BatchesTable) + " IS " + literal(mark)
+		return execAll(ctx, tx, append(views, comment))
 	})
+}
+
+func execAll(ctx context.Context, tx *sql.Tx, statements []string) error {
+	for _, q := range statements {
+		if _, err := tx.ExecContext(ctx, q); err != nil {
+			return fmt.Errorf("create schema: %w", err)
+		}
+	}
+	return nil
 }
 
 // marked is the comment of the last createSchema, "" if there was none.
@@ -68,7 +83,7 @@ func storeTables(c *schemas.Catalogue, t *schemas.Table) []storeTable {
 	return []storeTable{own, {logOf(t.Name), log}, {fenceOf(t.Name), fence}}
 }
 
-func (w *Warehouse) schemaStatements() ([]string, error) {
+func (w *Warehouse) tableStatements() ([]string, error) {
 	statements := []string{"CREATE SCHEMA IF NOT EXISTS store"}
 	for _, t := range w.catalogue.Tables {
 		for _, st := range storeTables(w.catalogue, t) {
@@ -84,6 +99,11 @@ func (w *Warehouse) schemaStatements() ([]string, error) {
 				"INSERT INTO store.%s SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM store.%s)", fence, fence))
 		}
 	}
+	return statements, nil
+}
+
+func (w *Warehouse) viewStatements() ([]string, error) {
+	var statements []string
 	for _, v := range w.catalogue.Views() {
 		q, err := w.render("create_view.sql", struct {
 			schemas.View

@@ -1,0 +1,123 @@
+//go:build cgo
+
+package duckdb
+
+import (
+	"context"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/apache/arrow/go/v17/arrow/memory"
+
+	"vitalsink/schemas"
+	"vitalsink/transforms"
+)
+
+// without is the catalogue, less a column of a table.
+func without(t *testing.T, table, column string) *schemas.Catalogue {
+	t.Helper()
+	c := catalogue(t)
+	for _, x := range c.Tables {
+		if x.Name == table {
+			x.Columns = slices.DeleteFunc(x.Columns, func(c schemas.Column) bool { return c.Name == column })
+		}
+	}
+	return c
+}
+
+func columnsOf(t *testing.T, w *Warehouse, schema, table string) []string {
+	t.Helper()
+	out := &rowCollector{t: t}
+	err := query(context.Background(), w.folds,
+		"SELECT column_name FROM duckdb_columns() WHERE schema_name = "+literal(schema)+" AND table_name = "+literal(table), out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, row := range out.rows {
+		names = append(names, row["column_name"])
+	}
+	return names
+}
+
+// TestNewerBinary: a file that an older catalogue made gets its new columns.
+func TestNewerBinary(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "test.duckdb")
+	reopen(t, path, without(t, "sleep", "score")).mustClose(t)
+	w := reopen(t, path, catalogue(t))
+	defer w.mustClose(t)
+	for _, table := range []string{"sleep", "sleep_log"} {
+		if !slices.Contains(columnsOf(t, w, "store", table), "score") {
+			t.Errorf("store.%s has no column score", table)
+		}
+	}
+	if !slices.Contains(columnsOf(t, w, "main", "sleep"), "score") {
+		t.Error("the view has no column score")
+	}
+}
+
+// TestOlderBinary: a file that a newer catalogue made keeps what it has.
+func TestOlderBinary(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "test.duckdb")
+	newer := catalogue(t)
+	newer.Version++
+	reopen(t, path, newer).mustClose(t)
+	w := reopen(t, path, without(t, "sleep", "score"))
+	defer w.mustClose(t)
+	if !slices.Contains(columnsOf(t, w, "main", "sleep"), "score") {
+		t.Error("an older binary took a column out of the view")
+	}
+}
+
+// TestNothingLeftBehind: views of Arrow rows hold addresses of the process
+// that made them, so none may ever be in the file, not even for a moment.
+func TestNothingLeftBehind(t *testing.T) {
+	w := openTest(t)
+	b := transforms.NewBuilder(memory.DefaultAllocator, w.catalogue.Table("sleep"))
+	defer b.Release()
+	rec := b.NewRecord()
+	defer rec.Release()
+	release, err := scanArrow(w.appends, rec, incoming)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if where := w.incomingViews(t); !slices.Equal(where, []string{"vitalsink_incoming"}) {
+		t.Errorf("the view is in %v", where)
+	}
+	release()
+	if where := w.incomingViews(t); len(where) != 0 {
+		t.Errorf("after its release the view is in %v", where)
+	}
+}
+
+// incomingViews are the databases that have a view of Arrow rows.
+func (w *Warehouse) incomingViews(t *testing.T) []string {
+	t.Helper()
+	out := &rowCollector{t: t}
+	err := query(context.Background(), w.folds, "SELECT database_name FROM duckdb_views() WHERE view_name = "+literal(incoming), out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, row := range out.rows {
+		names = append(names, row["database_name"])
+	}
+	return names
+}
+
+func reopen(t *testing.T, path string, c *schemas.Catalogue) *Warehouse {
+	t.Helper()
+	w, err := Open(context.Background(), path, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+func (w *Warehouse) mustClose(t *testing.T) {
+	t.Helper()
+	if err := w.Close(); err != nil {
+		t.Error(err)
+	}
+}
