@@ -164,6 +164,10 @@ func (in *Ingest) commit(ctx context.Context, open *openBatch) error {
 		return fmt.Errorf("append %d rows to the log of %s: %w", b.Books.Rows, b.Table.Name, err)
 	}
 	in.tally.add(b, open.reasons)
+	if b.Table.Name == schemas.QuarantineTable {
+		in.Log.Warn("messages went to quarantine, in full or in part; query the view quarantine for each",
+			"messages", len(open.messages), "reasons", open.reasons)
+	}
 	in.Log.Debug("batch committed", "batch", b.ID, "table", b.Table.Name, "rows", b.Books.Rows)
 	return nil
 }

@@ -80,12 +80,24 @@ func (d *Decoded) Refusals() []Refusal { return d.refused }
 func (d *Decoder) Decode(m *Message) *Decoded {
 	d.out = Decoded{message: m, who: m.identity(), reader: &d.reader}
 	d.out.version = newVersion(d.out.who, d.out.who.eventTime)
-	err := d.decode(m)
+	err := d.guarded(m)
 	var refused *Refusal
 	if errors.As(err, &refused) {
 		d.out.refuseAll(refused)
 	}
 	return &d.out
+}
+
+// guarded makes a fault of our own the message's: it must not stop the rest,
+// and would come again with every delivery. The panic's text could quote the
+// payload.
+func (d *Decoder) guarded(m *Message) (err error) {
+	defer func() {
+		if recover() != nil {
+			err = Refuse(DecoderFault, "", "the decoder broke on this message; please report it, and replay it later")
+		}
+	}()
+	return d.decode(m)
 }
 
 // decode's error is a *Refusal of the whole message.

@@ -20,6 +20,7 @@ const (
 	NoUser        Reason = "no_user"          // neither envelope nor data has one
 	BadShape      Reason = "bad_shape"        // not what an event of its type looks like
 	BadKey        Reason = "bad_key"          // a key column is missing or unreadable
+	DecoderFault  Reason = "decoder_fault"    // a bug of ours
 	DateOutOfTime Reason = "date_out_of_time" // partition date beyond the bounds
 )
 

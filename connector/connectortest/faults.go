@@ -171,6 +171,32 @@ func (s *suite) cancelled(t *testing.T) {
 	s.fold(t, w)
 }
 
+// cancelledMidway: an order to stop that comes in the middle of a step leaves
+// either all of it or nothing, and the warehouse usable.
+func (s *suite) cancelledMidway(t *testing.T) {
+	w := s.open(t)
+	for i := range 60 {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Duration(i)*200*time.Microsecond)
+		b := s.batchOf(t, fmt.Sprint("b", i), sleepMessage(fmt.Sprint("m", i), noon.Add(time.Duration(i)*time.Second), "1", "", ""))
+		if err := w.Append(ctx, b); err != nil && ctx.Err() == nil {
+			t.Errorf("append: %v", err)
+		}
+		b.Record.Release()
+		if _, err := s.folder(w).Fold(ctx); err != nil && ctx.Err() == nil {
+			t.Errorf("fold: %v", err)
+		}
+		cancel()
+	}
+	s.ingest(t, w, 1, sleepMessage("last", noon.Add(time.Hour), "99", "", ""))
+	s.fold(t, w)
+	if rows := w.Latest(t, "sleep"); len(rows) != 1 || rows[0]["score"] != "99" {
+		t.Errorf("latest: %v", rows)
+	}
+	if books := w.Ledger(t); !books.Balanced() || books.Registered == 0 {
+		t.Errorf("ledger: %+v", books)
+	}
+}
+
 // foldRows: a merge takes whole batches up to its bound, in several merges.
 func (s *suite) foldRows(t *testing.T) {
 	w := s.open(t)

@@ -48,6 +48,7 @@ func Run(t *testing.T, open func(t testing.TB) Store) {
 		"empty batch":          s.emptyBatch,
 		"newer catalogue":      s.newerCatalogue,
 		"cancelled":            s.cancelled,
+		"cancelled midway":     s.cancelledMidway,
 		"extreme values":       s.extremeValues,
 		"whole batches a fold": s.foldRows,
 	} {

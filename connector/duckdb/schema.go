@@ -158,7 +158,12 @@ func (w *Warehouse) addColumns(ctx context.Context, tx *sql.Tx) error {
 
 // inTransaction commits what f does, or nothing of it.
 func (w *Warehouse) inTransaction(ctx context.Context, conn *sql.Conn, f func(*sql.Tx) error) error {
-	tx, err := conn.BeginTx(ctx, nil)
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	// Were the transaction bound to ctx, database/sql would throw the
+	// connection away with it. The statements are bound, and that ends it.
+	tx, err := conn.BeginTx(context.WithoutCancel(ctx), nil)
 	if err != nil {
 		return fmt.Errorf("begin: %w", explain(err))
 	}

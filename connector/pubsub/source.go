@@ -8,7 +8,9 @@ package pubsub
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"cloud.google.com/go/pubsub/v2"
@@ -28,12 +30,16 @@ const (
 	maxOutstandingBytes    = 128 << 20
 	// ackExtension is short: a receiver that dies is soon replaced.
 	ackExtension = time.Minute
+	// stopTime is how long the client may take to settle what is in hand
+	// after the order to stop; committing it takes up to 7 seconds.
+	stopTime = 8 * time.Second
 )
 
 // Source receives from one subscription.
 type Source struct {
 	client       *pubsub.Client
 	subscription string
+	closing      func() error // closes the client, once
 }
 
 var _ connector.Source = (*Source)(nil)
@@ -44,7 +50,11 @@ func NewSource(ctx context.Context, project, subscription string) (*Source, erro
 	if err != nil {
 		return nil, fmt.Errorf("connect to pubsub project %s: %w", project, err)
 	}
-	return &Source{client: client, subscription: subscription}, nil
+	return newSource(client, subscription), nil
+}
+
+func newSource(client *pubsub.Client, subscription string) *Source {
+	return &Source{client: client, subscription: subscription, closing: sync.OnceValue(client.Close)}
 }
 
 // NewSourceAt connects to a Pub/Sub server at an address, in plain text and
@@ -56,15 +66,33 @@ func NewSourceAt(ctx context.Context, address, project, subscription string) (*S
 	if err != nil {
 		return nil, fmt.Errorf("connect to pubsub at %s: %w", address, err)
 	}
-	return &Source{client: client, subscription: subscription}, nil
+	return newSource(client, subscription), nil
 }
 
 // Close gives up the connection.
-func (s *Source) Close() error { return s.client.Close() }
+func (s *Source) Close() error { return s.closing() }
 
 // Receive delivers messages until ctx is done. Those that are not
 // acknowledged by then are given back.
 func (s *Source) Receive(ctx context.Context, deliver func(context.Context, *connector.Message) error) error {
+	ended := make(chan error, 1)
+	go func() { ended <- s.receive(ctx, deliver) }()
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+	}
+	select {
+	case err := <-ended:
+		return err
+	case <-time.After(stopTime):
+	}
+	// A client that cannot reach the server does not hear the order to stop
+	// (seen with pubsub/v2 v2.8.1), until its connection is gone.
+	return errors.Join(ctx.Err(), s.Close())
+}
+
+func (s *Source) receive(ctx context.Context, deliver func(context.Context, *connector.Message) error) error {
 	sub := s.client.Subscriber(s.subscription)
 	sub.ReceiveSettings.MaxOutstandingMessages = maxOutstandingMessages
 	sub.ReceiveSettings.MaxOutstandingBytes = maxOutstandingBytes

@@ -43,7 +43,7 @@ this process, redeliveries, updates, late and broken messages included, runs
 what "vitalsink run" runs, and shows what landed and how to ask about it.`
 }
 
-func (c *demoCommand) Run(ctx context.Context, std streams, log *slog.Logger) (err error) {
+func (c *demoCommand) Run(ctx context.Context, std streams) (err error) {
 	path := c.File
 	if path == "" {
 		dir, err := os.MkdirTemp("", "vitalsink-demo-")
@@ -55,7 +55,7 @@ func (c *demoCommand) Run(ctx context.Context, std streams, log *slog.Logger) (e
 	} else if _, err := os.Stat(path); err == nil {
 		return usage{fmt.Errorf("--file %s exists already; name a new file", path)}
 	}
-	landed, folded, err := runDemo(ctx, std.out, path, log)
+	landed, folded, err := runDemo(ctx, std.out, path)
 	if err != nil {
 		return err
 	}
@@ -75,8 +75,9 @@ func (c *demoCommand) Run(ctx context.Context, std streams, log *slog.Logger) (e
 
 // runDemo publishes the demo's messages and runs the pipeline until all of
 // them are acknowledged.
-func runDemo(ctx context.Context, out io.Writer, path string, log *slog.Logger) (connector.Landed, connector.Folded, error) {
+func runDemo(ctx context.Context, out io.Writer, path string) (connector.Landed, connector.Folded, error) {
 	none := connector.Landed{}
+	log := slog.New(slog.DiscardHandler) // the books tell of the quarantine
 	catalogue, err := schemas.Load()
 	if err != nil {
 		return none, connector.Folded{}, err

@@ -53,13 +53,15 @@ func (c *loadCommand) Run(ctx context.Context, std streams, log *slog.Logger) (e
 	source := &files.Source{
 		Paths: c.Files, Stdin: std.in, PublishedAt: c.PublishedAt, Began: time.Now(),
 	}
-	ingest := &connector.Ingest{Warehouse: warehouse, Catalogue: catalogue, Log: log}
+	// What is quarantined is part of the result, not worth a log line each.
+	quiet := slog.New(slog.DiscardHandler)
+	ingest := &connector.Ingest{Warehouse: warehouse, Catalogue: catalogue, Log: quiet}
 	folder := &connector.Folder{Warehouse: warehouse, Catalogue: catalogue, Log: log}
 	stop := showProgress(std.err, ingest)
 	err = ingest.Run(ctx, source)
 	stop()
-	if err == nil {
-		err = ctx.Err()
+	if err == nil && ctx.Err() != nil {
+		err = errors.New("stopped before the end; load the same files again for the rest")
 	}
 	// What is registered is folded even if the load broke off.
 	folded, foldErr := folder.Fold(context.WithoutCancel(ctx))

@@ -60,6 +60,7 @@ type usage struct{ error }
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends it at once
 	code := execute(ctx, os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr})
 	stop()
 	os.Exit(code)
@@ -68,7 +69,7 @@ func main() {
 // execute runs one command line and returns its exit code.
 func execute(ctx context.Context, args []string, std streams) int {
 	left := -1 // --help ends the parse
-	log := slog.New(slog.NewTextHandler(std.err, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	log := slog.New(slog.NewTextHandler(std.err, nil))
 	var c cli
 	parser, err := kong.New(&c,
 		kong.Name("vitalsink"), kong.Description(about), kong.DefaultEnvars("VITALSINK"),

@@ -62,7 +62,10 @@ func (c *runCommand) Run(ctx context.Context, log *slog.Logger) (err error) {
 		folder: &connector.Folder{Warehouse: warehouse, Catalogue: catalogue, Log: log},
 		beat:   c.FoldInterval,
 	}
-	_, err = p.run(ctx, source)
+	log.Info("receiving", "source", c.Source, "warehouse", c.Warehouse)
+	folded, err := p.run(ctx, source)
+	landed := p.ingest.Landed().Books
+	log.Info("stopped", "messages", landed.Messages, "rows", landed.Rows, "folded", folded.Books.Registered)
 	return err
 }
 

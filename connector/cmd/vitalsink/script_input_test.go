@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"os"
 	"slices"
@@ -39,14 +38,21 @@ func restLine(m transforms.Message) []byte {
 	return append(line, '\n')
 }
 
-// scenario writes the generator's scenario: scenario OUT
+// scenario writes the generator's scenario; with good, only those messages of
+// which everything lands: scenario OUT [good]
 func scenario(ts *testscript.TestScript, _ bool, args []string) {
-	want(ts, args, 1, "scenario OUT")
+	if len(args) == 0 {
+		ts.Fatalf("usage: scenario OUT [good]")
+	}
 	catalogue, err := schemas.Load()
+	ts.Check(err)
+	decoder, err := transforms.NewDecoder(catalogue)
 	ts.Check(err)
 	var out bytes.Buffer
 	for _, m := range synth.New(demoSeed, catalogue).Scenario(demoStart) {
-		out.Write(restLine(m))
+		if len(args) == 1 || decoder.Decode(&m).Outcome == transforms.Landed {
+			out.Write(restLine(m))
+		}
 	}
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), out.Bytes(), 0o600))
 }
@@ -96,7 +102,7 @@ func rawBytes(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 // longLine appends a line of a size in bytes, not counting its end. With
-// random it hardly compresses:
+// random it is noise that hardly compresses, and no JSON:
 //
 //	longline OUT SIZE [random]
 func longLine(ts *testscript.TestScript, _ bool, args []string) {
@@ -105,15 +111,19 @@ func longLine(ts *testscript.TestScript, _ bool, args []string) {
 	}
 	size, err := strconv.Atoi(args[1])
 	ts.Check(err)
-	head := `{"event_type":"daily.data.heartrate.created","user_id":"`
-	line := append([]byte(head), bytes.Repeat([]byte("x"), size-len(head)-len(`"}`))...)
-	if len(args) == 3 {
-		noise := make([]byte, size)
-		_, err := io.ReadFull(rand.NewChaCha8([32]byte{}), noise)
+	head, tail := `{"event_type":"daily.data.heartrate.created","user_id":"`, `"}`
+	line := make([]byte, 0, size+1)
+	if len(args) == 2 {
+		line = append(line, head...)
+		line = append(line, bytes.Repeat([]byte("x"), size-len(head)-len(tail))...)
+		line = append(line, tail...)
+	} else {
+		noise := make([]byte, size/4*3)
+		_, err := rand.NewChaCha8([32]byte{}).Read(noise)
 		ts.Check(err)
-		copy(line[len(head):], base64.StdEncoding.EncodeToString(noise))
+		line = base64.StdEncoding.AppendEncode(line, noise)
 	}
-	add(ts, args[0], append(line, '"', '}', '\n'))
+	add(ts, args[0], append(line, '\n'))
 }
 
 // shuffle writes the lines of a file in another order: shuffle SEED IN OUT

@@ -10,9 +10,13 @@ import (
 	"strconv"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
+
+// patience is how long the tests wait for what should take no time.
+const patience = 20 * time.Second
 
 // held is a process that reads what a script does not give it yet.
 type held struct {
@@ -70,7 +74,9 @@ func release(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Check(err)
 		ts.Check(h.stdin.Close())
 	}
+	giveUp := time.AfterFunc(patience, func() { _ = h.cmd.Process.Kill() })
 	_ = h.cmd.Wait() // the code tells
+	giveUp.Stop()
 	delete(processes, args[0])
 	if got := h.cmd.ProcessState.ExitCode(); got != code {
 		ts.Fatalf("exit code %d, want %d\n%s", got, code, h.output.String())

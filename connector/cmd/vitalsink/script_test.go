@@ -88,6 +88,7 @@ func oneline(ts *testscript.TestScript, neg bool, args []string) {
 	if !strings.HasSuffix(text, "\n") || strings.Count(text, "\n") != 1 {
 		ts.Fatalf("standard error is not one line:\n%s", text)
 	}
+	text = strings.TrimSuffix(text, "\n")
 	if matched, err := regexp.MatchString(args[0], text); err != nil || !matched {
 		ts.Fatalf("%q does not match %#q (%v)", text, args[0], err)
 	}
