@@ -88,12 +88,18 @@ func TestAfterBrokenGzip(t *testing.T) {
 
 func FuzzGunzip(f *testing.F) {
 	zipped := zip(f, summary("body", ""))
-	for _, seed := range []string{"", "\x1f\x8b", zipped, zipped + zipped, zipped[:20], zipped + "x", zip(f, ""), zip(f, strings.Repeat("ab", 9999))} {
+	for _, seed := range []string{"", "\x1f\x8b", zipped, zipped + zipped, zipped[:20], zipped + "x", zip(f, ""), zip(f, strings.Repeat("ab", 9999)),
+		zipped + "\x1f\x8b\b\b0000000"} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		want, err := standard(data)
 		got, refused := transforms.Inflate(data)
+		if errors.Is(err, io.ErrUnexpectedEOF) && refused == nil && bytes.Equal(got, want) {
+			// Complete, but for the file name of a further member: only the
+			// standard library minds.
+			return
+		}
 		if (err != nil) != (refused != nil) || err == nil && !bytes.Equal(got, want) {
 			t.Errorf("%d bytes, refused %v; compress/gzip: %d bytes, %v", len(got), refused, len(want), err)
 		}

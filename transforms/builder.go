@@ -79,7 +79,7 @@ func (b *Builder) Append(d *Decoded) {
 			b.discriminators(i, d)
 		case c.Computed == schemas.ComputedPayload:
 			b.bytes += int64(len(d.body))
-			b.repeat(i, d, string(d.body))
+			b.repeat(i, d, string(storable(d.body)))
 		case c.Computed == schemas.ComputedEventKey:
 			b.repeat(i, d, d.eventKey())
 		case c.Computed == schemas.ComputedEventType:

@@ -109,20 +109,20 @@ func (d *Decoder) decode(m *Message) error {
 	if refused != nil {
 		return refused
 	}
-	d.out.body = bytes.TrimSpace(body)
+	d.out.body = bytes.Trim(body, " \t\r\n") // the white space of JSON
 	if !utf8.Valid(d.out.body) {
 		return Refuse(InvalidUTF8, "", "invalid UTF-8 at byte %d of %d", firstInvalid(body), len(body))
 	}
 	rt, err := d.read(m)
-	if err != nil {
-		return err
+	if err == nil {
+		d.out.settle(rt)
+		err = d.out.failure()
 	}
-	d.out.settle(rt)
-	if !rt.known && (d.out.Outcome != Landed || d.reader.lone || !d.reader.sawList) {
+	if !rt.known && (err != nil || d.out.Outcome != Landed || d.reader.lone || !d.reader.sawList) {
 		// Not a series after all: keep the event whole.
 		return d.whole(rt.eventType)
 	}
-	return d.out.failure()
+	return err
 }
 
 // read walks the body by the paths of its event type. The attribute tells the
@@ -134,8 +134,12 @@ func (d *Decoder) read(m *Message) (*route, error) {
 	}
 	rt := d.router.route(eventType)
 	err := d.reader.read(d.out.body, rt)
-	if said := d.reader.eventType; len(said) > 0 && string(said) != eventType {
-		rt = d.router.route(string(said))
+	said := string(d.reader.eventType)
+	if err != nil {
+		said = findEventType(d.out.body) // perhaps it is read by the wrong one
+	}
+	if said != "" && said != eventType {
+		rt = d.router.route(said)
 		err = d.reader.read(d.out.body, rt)
 	}
 	d.out.rt = rt
@@ -165,11 +169,12 @@ func findEventType(body []byte) string {
 	}
 	for it.Next() {
 		if string(it.Key()) == "event_type" && d.Next() == jx.String {
-			s, err := d.Str()
+			raw, err := d.Raw()
 			if err != nil {
 				return ""
 			}
-			return s
+			s, _ := unquote(raw)
+			return string(s)
 		}
 		if d.Skip() != nil {
 			return ""

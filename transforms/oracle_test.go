@@ -60,7 +60,8 @@ func parse(t tb, text string) any {
 // checkNothingDropped wants every leaf of the event in every row it belongs to.
 func checkNothingDropped(t tb, o outcome, event string) {
 	t.Helper()
-	whole := parse(t, event).(map[string]any)
+	// Half a surrogate pair is kept as text; its one spelling in these tests.
+	whole := parse(t, strings.ReplaceAll(event, `"\ud800"`, `"\\ud800"`)).(map[string]any)
 	rows := map[int]row{}
 	for _, r := range o.rows {
 		rows[r.position()] = r

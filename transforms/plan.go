@@ -145,7 +145,7 @@ func (p *plan) bind(i int, c *schemas.Column, shape schemas.Shape) {
 		if !strings.HasPrefix(path, rootPrefix) {
 			p.shared[i] = false
 		}
-		if shape != "" && !c.HasShape(shape) && rivals(p.table, path) {
+		if shape != "" && !c.HasShape(shape) && (priority > 0 || rivals(p.table, path)) {
 			continue
 		}
 		for _, n := range p.places(path) {
@@ -155,11 +155,12 @@ func (p *plan) bind(i int, c *schemas.Column, shape schemas.Shape) {
 	}
 }
 
-// rivals tells whether several columns have a path that depends on the shape.
+// rivals tells whether several columns have the same path as their own: which
+// of them it fills depends on the shape.
 func rivals(t *schemas.Table, path string) bool {
 	n := 0
 	for _, c := range t.Columns {
-		if slices.Contains(c.Paths(), path) {
+		if c.Path == path {
 			n++
 		}
 	}
@@ -268,8 +269,12 @@ func (r *router) route(eventType string) *route {
 func (r *router) find(eventType string) *route {
 	t := r.catalogue.Route(eventType)
 	rt := &route{eventType: strings.Clone(eventType), discriminator: -1, known: true}
-	if parts := strings.Split(rt.eventType, "."); len(parts) > 2 {
+	parts := strings.Split(rt.eventType, ".") // daily.data.RESOURCE.created
+	if len(parts) > 2 {
 		rt.resource = parts[2]
+	}
+	if t.Rows == schemas.RowsSamples && (len(parts) < 4 || rt.resource == "") {
+		return r.unmodelled(rt.eventType)
 	}
 	listed, known := r.catalogue.Table(schemas.TimeseriesTable).Resource(rt.resource)
 	if known {

@@ -50,12 +50,14 @@ type rowExtra struct {
 	start, end int
 }
 
-// spare is a value that a fallback path brought; a better path may yet come.
+// spare is a value from a path that has better ones, or worse: when all are
+// read, those that lost and say something else are kept.
 type spare struct {
-	binding
-	node *node
-	raw  []byte
-	// sole says that no other column holds the value.
+	column int
+	cell   cell
+	node   *node
+	raw    []byte
+	// sole says that no other column has the value as its own.
 	sole bool
 }
 
@@ -91,6 +93,10 @@ func (r *reader) read(body []byte, rt *route) error {
 	if err == nil && !r.atEnd() {
 		err = errTrailing
 	}
+	if !rt.plan.samples() {
+		r.settleSpares(at, r.rowSpares)
+	}
+	r.settleSpares(sharedRow, r.sharedSpares)
 	return r.refusal(err, body)
 }
 
@@ -281,7 +287,9 @@ func (r *reader) samples(trie *node, path string, depth int) error {
 func (r *reader) sample(trie *node, path string, depth int) error {
 	row := r.newRow()
 	if r.json.Next() == jx.Object {
-		return r.object(trie, row, depth+1)
+		err := r.object(trie, row, depth+1)
+		r.settleSpares(row, r.rowSpares)
+		return err
 	}
 	if _, err := r.raw(row, depth); err != nil {
 		return err
@@ -397,6 +405,7 @@ func (r *reader) settleLeftovers() error {
 			return err
 		}
 	}
+	r.settleSpares(row, r.rowSpares)
 	return nil
 }
 
@@ -419,12 +428,11 @@ func (r *reader) offer(n *node, at int32, raw []byte) {
 	if n.ignored || string(raw) == `""` && p.emptyIsMissing(n) {
 		return
 	}
-	taken, own := 0, false
 	spares := &r.sharedSpares
 	if at != sharedRow {
 		spares = &r.rowSpares
 	}
-	first := len(*spares)
+	first, own := len(*spares), false
 	for _, b := range n.bindings {
 		if b.priority == 0 && own {
 			continue
@@ -436,48 +444,38 @@ func (r *reader) offer(n *node, at int32, raw []byte) {
 		}
 		own = own || b.priority == 0
 		c.row, c.priority = at, b.priority
-		if !r.put(b.column, c, n, raw) {
-			continue
-		}
-		taken++
+		r.put(b.column, c)
 		if b.priority > 0 {
-			*spares = append(*spares, spare{b, n, raw, false})
+			*spares = append(*spares, spare{b.column, c, n, raw, !own})
 		}
 	}
-	if taken == 0 {
+	if !own && len(*spares) == first {
 		r.keep(at, n.path, raw)
-	}
-	for i := first; i < len(*spares); i++ {
-		(*spares)[i].sole = taken == 1
 	}
 }
 
-// put stores a cell unless a better path had its say, and keeps what it
-// displaces. It reports whether the value is accounted for.
-func (r *reader) put(column int, c cell, n *node, raw []byte) bool {
-	old := r.lookup(column, c.row)
-	if old == nil {
-		if c.row == sharedRow {
-			r.shared[column] = c
-		} else {
-			r.cells[column] = append(r.cells[column], c)
-		}
-		return true
+// put stores a cell unless a better path had its say.
+func (r *reader) put(column int, c cell) {
+	switch old := r.lookup(column, c.row); {
+	case old != nil && old.priority > c.priority:
+		*old = c
+	case old != nil:
+	case c.row == sharedRow:
+		r.shared[column] = c
+	default:
+		r.cells[column] = append(r.cells[column], c)
 	}
-	if old.priority <= c.priority {
-		return sameCell(old, &c)
-	}
-	spares := r.rowSpares
-	if c.row == sharedRow {
-		spares = r.sharedSpares
-	}
-	for _, s := range spares {
-		if s.column == column && s.priority == old.priority && s.sole && !sameCell(old, &c) {
-			r.keep(c.row, s.node.path, s.raw)
+}
+
+// settleSpares keeps what fallbacks said in vain: the value differs from the
+// one that the column has, and no other column has it.
+func (r *reader) settleSpares(at int32, spares []spare) {
+	for i := range spares {
+		s := &spares[i]
+		if won := r.lookup(s.column, at); s.sole && !sameCell(won, &s.cell) {
+			r.keep(at, s.node.path, s.raw)
 		}
 	}
-	*old = c
-	return true
 }
 
 // lookup is the value a column has so far, nil if none.
@@ -501,6 +499,7 @@ func (r *reader) keep(at int32, path string, raw []byte) {
 	if !r.rt.plan.keepsExtra || string(raw) == "null" {
 		return
 	}
+	raw = storable(raw)
 	if at == sharedRow {
 		r.sharedExtra = appendField(r.sharedExtra, path, raw)
 		return

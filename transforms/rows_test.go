@@ -197,6 +197,11 @@ func checkBooks(t tb, o outcome) {
 	if o.RowsDecoded != o.Rows+o.RowsQuarantined {
 		t.Errorf("decoded %d rows = %d rows + %d in quarantine?", o.RowsDecoded, o.Rows, o.RowsQuarantined)
 	}
+	for _, r := range o.refusals {
+		if r.Reason == transforms.DecoderFault {
+			t.Errorf("the decoder panicked")
+		}
+	}
 	want := transforms.Landed
 	switch {
 	case len(o.refusals) > 0 && o.Rows > 0:

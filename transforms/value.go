@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"math"
 	"strconv"
-	"unicode/utf8"
 
 	"github.com/go-faster/jx"
 
@@ -37,7 +36,7 @@ func convert(c *schemas.Column, key bool, raw []byte) (cell, bool) {
 	}
 	switch c.Type {
 	case schemas.JSON:
-		return cell{str: raw}, true
+		return cell{str: storable(raw)}, true
 	case schemas.String:
 		if key && isInteger(raw) {
 			return cell{str: raw}, true
@@ -123,17 +122,49 @@ func unquote(raw []byte) ([]byte, bool) {
 	if bytes.IndexByte(inner, '\\') < 0 {
 		return inner, true
 	}
+	if len(storable(raw)) != len(raw) {
+		return nil, false
+	}
 	s, err := jx.DecodeBytes(raw).StrAppend(nil)
-	if err != nil {
-		return nil, false
+	return s, err == nil
+}
+
+// storable is JSON that every warehouse takes. Half a surrogate pair (what is
+// left of an emoji when a text is cut) is valid JSON, but no text: its escape
+// is kept as text, with the backslash doubled.
+func storable(raw []byte) []byte {
+	if !bytes.Contains(raw, []byte(`\ud`)) && !bytes.Contains(raw, []byte(`\uD`)) {
+		return raw
 	}
-	// The decoder writes U+FFFD for what it cannot: was it written there?
-	replaced := bytes.Count(s, []byte(string(utf8.RuneError)))
-	if replaced > 0 && replaced != bytes.Count(inner, []byte(string(utf8.RuneError)))+
-		bytes.Count(bytes.ToLower(inner), []byte(`\ufffd`)) {
-		return nil, false
+	out := make([]byte, 0, len(raw)+8)
+	for i := 0; i < len(raw); {
+		switch {
+		case raw[i] != '\\':
+			out = append(out, raw[i])
+			i++
+		case isSurrogate(raw[i:], '8', 'b') && isSurrogate(raw[i+6:], 'c', 'f'):
+			out = append(out, raw[i:i+12]...)
+			i += 12
+		case isSurrogate(raw[i:], '8', 'f'):
+			out = append(append(out, '\\'), raw[i:i+6]...)
+			i += 6
+		default:
+			out = append(out, raw[i:i+2]...)
+			i += 2
+		}
 	}
-	return s, true
+	return out
+}
+
+// isSurrogate tells whether s begins with the escape of half a pair whose
+// second digit lies between two: 8 to b for the first half, c to f for the
+// second.
+func isSurrogate(s []byte, from, to byte) bool {
+	if len(s) < 6 || s[0] != '\\' || s[1] != 'u' || s[2]|0x20 != 'd' {
+		return false
+	}
+	digit := s[3] | 0x20 // lower case; what is a digit has that bit already
+	return digit >= from && digit <= to
 }
 
 // number is the literal of a number, which may come as a string.
@@ -159,14 +190,19 @@ func float(raw []byte) (float64, bool) {
 	if !ok {
 		return 0, false
 	}
-	f, err := strconv.ParseFloat(string(n), 64)
-	if err != nil || math.Abs(f) > maxExactInt && isInteger(n) {
-		return 0, false
+	if isInteger(n) {
+		i, err := strconv.ParseInt(string(n), 10, 64)
+		// -0 is the one integer that only a FLOAT64 can tell from 0.
+		if err != nil || i > maxExactInt || i < -maxExactInt {
+			return 0, false
+		}
 	}
-	return f, true
+	f, err := strconv.ParseFloat(string(n), 64)
+	return f, err == nil
 }
 
-// integer reads 7, 7.0 and 7e2, but not 7.5.
+// integer reads 7, 7.0 and 70e-1, but not 7.5: digit by digit, for a FLOAT64
+// would round.
 func integer(raw []byte) (int64, bool) {
 	n, ok := number(raw)
 	if !ok {
@@ -175,9 +211,29 @@ func integer(raw []byte) (int64, bool) {
 	if i, err := strconv.ParseInt(string(n), 10, 64); err == nil {
 		return i, true
 	}
-	f, err := strconv.ParseFloat(string(n), 64)
-	if err != nil || f != math.Trunc(f) || math.Abs(f) > maxExactInt || isInteger(n) {
+	mantissa, exponent := n, 0
+	if e := bytes.IndexAny(n, "eE"); e >= 0 {
+		var err error
+		if exponent, err = strconv.Atoi(string(n[e+1:])); err != nil {
+			return 0, false
+		}
+		mantissa = n[:e]
+	}
+	whole, fraction, _ := bytes.Cut(mantissa, []byte{'.'})
+	if exponent < -len(whole) || exponent > maxInt64Digits {
 		return 0, false
 	}
-	return int64(f), true
+	digits := append(bytes.Clone(whole), fraction...)
+	point := len(whole) + exponent
+	for len(digits) < point {
+		digits = append(digits, '0')
+	}
+	if len(bytes.Trim(digits[point:], "0")) > 0 {
+		return 0, false
+	}
+	i, err := strconv.ParseInt(string(digits[:point]), 10, 64)
+	return i, err == nil
 }
+
+// maxInt64Digits is how many decimal digits an INT64 can have.
+const maxInt64Digits = 19

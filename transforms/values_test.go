@@ -37,14 +37,14 @@ func TestInt64(t *testing.T) {
 		stored(`7`, int64(7)), stored(`7.0`, int64(7)), stored(`7e2`, int64(700)), stored(`70e-1`, int64(7)),
 		stored(`"7"`, int64(7)), stored(`"7.0"`, int64(7)), stored(`"-7E0"`, int64(-7)), stored(`-0`, int64(0)),
 		stored(`9223372036854775807`, int64(math.MaxInt64)), stored(`-9223372036854775808`, int64(math.MinInt64)),
-		stored(`9007199254740993`, int64(1<<53+1)), stored(`null`, nil),
+		stored(`9007199254740993`, int64(1<<53+1)), stored(`9007199254740993.0`, int64(1<<53+1)), stored(`null`, nil),
 	}
 	for _, odd := range []string{
 		`7.5`, `"7.5"`, `9223372036854775808`, `-9223372036854775809`, `1e19`, `1e400`,
 		`""`, `" 7"`, `"7 "`, `"+7"`, `"07"`, `"0x7"`, `"1_0"`, `"7,0"`, `"-"`, `"NaN"`, `"Infinity"`, `"seven"`,
 		`true`, `[7]`, `[]`, `{}`, `{"v":7}`,
 		// Too fine for a float64: as one, these would be whole, or another number.
-		`7.00000000000000000001`, `4503599627370497.5`, `9007199254740993.0`, `"9007199254740992.5"`,
+		`7.00000000000000000001`, `4503599627370497.5`, `"9007199254740992.5"`,
 	} {
 		literals = append(literals, kept("duration", odd))
 	}
@@ -55,7 +55,7 @@ func TestFloat64(t *testing.T) {
 	literals := []literal{
 		stored(`0.97`, 0.97), stored(`97`, 97.0), stored(`"0.97"`, 0.97), stored(`1e300`, 1e300), stored(`-0.0`, math.Copysign(0, -1)),
 		stored(`9007199254740992`, float64(1<<53)), stored(`-9007199254740992`, -float64(1<<53)), stored(`5e-324`, 5e-324),
-		stored(`null`, nil),
+		stored(`-0`, math.Copysign(0, -1)), stored(`null`, nil),
 	}
 	for _, odd := range []string{
 		`9007199254740993`, `-9007199254740993`, `"9007199254740993"`, // 2⁵³+1 rounds to 2⁵³
@@ -94,9 +94,30 @@ func TestString(t *testing.T) {
 		stored(`"Run"`, "Run"), stored(`""`, ""), stored(`"a\u0062\n\/\""`, "ab\n/\""), stored(`"\ud83d\ude00"`, "😀"),
 		stored(`"\ufffd"`, "\ufffd"), stored("\"\ufffd\"", "\ufffd"), stored(`"\u0000"`, "\x00"),
 		kept("title", `7`), kept("title", `true`), kept("title", `["Run"]`), kept("title", `{"en":"Run"}`),
-		// Half a surrogate pair is no text, whatever stands beside it.
-		kept("title", `"\ud800"`), kept("title", `"\udc00\ud800"`), kept("title", `"\\ufffd\ud800"`),
+		stored(`"\\ud800"`, `\ud800`), stored(`"\\\ud83d\ude00"`, `\😀`), // a backslash before
 	})
+}
+
+// TestHalfSurrogates: half a surrogate pair is no text and no warehouse takes
+// it; its escape is kept as text.
+func TestHalfSurrogates(t *testing.T) {
+	for json, kept := range map[string]string{
+		`"\ud800"`:                       `"\\ud800"`,
+		`"cut \uD83D"`:                   `"cut \\uD83D"`,
+		`"\udc00\ud800"`:                 `"\\udc00\\ud800"`,
+		`"\ud83d\ud83d\ude00"`:           `"\\ud83d\ud83d\ude00"`,
+		`"\\ufffd\ud800\ufffd"`:          `"\\ufffd\\ud800\ufffd"`,
+		`"\\\udbff\\\udfff\n\uDBFF"`:     `"\\\\udbff\\\\udfff\n\\uDBFF"`,
+		`{"\ud800":["\udfff","\u00e9"]}`: `{"\\ud800":["\\udfff","\u00e9"]}`,
+	} {
+		checkRow(t, only(t, decode(t, summary("workouts", `"title":`+json))), row{"title": nil, "_extra": `{"title":` + kept + `}`})
+		checkRow(t, only(t, decode(t, summary("workouts", `"new":`+json))), row{"_extra": `{"new":` + kept + `}`})
+		checkRow(t, only(t, decode(t, summary("sleep", `"sleep_stream":`+json))), row{"sleep_stream": kept, "_extra": nil})
+		event := `{"event_type":"lab.new","data":` + json + `}`
+		checkRow(t, only(t, decode(t, event)), row{"payload": strings.Replace(event, json, kept, 1)})
+	}
+	checkRow(t, only(t, decode(t, series("note", `{"timestamp":"`+noon+`","value":"\ud800","tags":["a","\ud800"]}`))),
+		row{"value_text": nil, "tags": []any{}, "_extra": `{"value":"\\ud800","tags":["a","\\ud800"]}`})
 }
 
 // TestKeyOfNumber: an id is an id, however it is written; anything else is no

@@ -4,7 +4,6 @@ package duckdb
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -149,12 +148,6 @@ func text(t testing.TB, v any, databaseType string) string {
 		return v.UTC().Format(connectortest.TimeFormat)
 	case []byte:
 		return fmt.Sprintf("%x", v)
-	case []any:
-		raw, err := json.Marshal(v)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return string(raw)
 	}
 	return fmt.Sprint(v)
 }

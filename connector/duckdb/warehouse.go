@@ -46,6 +46,43 @@ var _ connector.Warehouse = (*Warehouse)(nil)
 // Open opens the file, creating it and whatever the catalogue has and the
 // file has not. The error is ErrInUse if another process has it.
 func Open(ctx context.Context, path string, c *schemas.Catalogue) (*Warehouse, error) {
+	if err := create(ctx, path, c); err != nil {
+		return nil, err
+	}
+	return open(ctx, path, c)
+}
+
+// create makes a file that does not exist, under another name until it is
+// whole: a full disk or a crash leaves no torn file behind.
+func create(ctx context.Context, path string, c *schemas.Catalogue) error {
+	if _, err := os.Stat(path); path == "" || !errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	unfinished := path + ".new"
+	for _, leftover := range []string{unfinished, unfinished + ".wal"} {
+		if err := os.Remove(leftover); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("create duckdb file: %w", err)
+		}
+	}
+	w, err := open(ctx, unfinished, c)
+	if err == nil {
+		err = w.Close()
+	}
+	if err != nil {
+		return errors.Join(err, os.RemoveAll(unfinished), os.RemoveAll(unfinished+".wal"))
+	}
+	if err := os.Rename(unfinished, path); err != nil {
+		return fmt.Errorf("create duckdb file: %w", err)
+	}
+	// The new name is to survive a power cut, as what is committed to it will.
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return fmt.Errorf("create duckdb file: %w", err)
+	}
+	return errors.Join(dir.Sync(), dir.Close())
+}
+
+func open(ctx context.Context, path string, c *schemas.Catalogue) (*Warehouse, error) {
 	w := &Warehouse{catalogue: c}
 	var err error
 	if w.templates, err = newTemplates(); err != nil {

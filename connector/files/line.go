@@ -5,7 +5,9 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
+	"io"
 	"time"
+	"unicode/utf8"
 
 	"github.com/go-faster/jx"
 
@@ -13,13 +15,16 @@ import (
 )
 
 // parseLine makes a message of a line. Without a delivery time of its own it
-// was published at the given time, and began is its clock.
+// was published at the given time, and began is its clock. What is not even
+// JSON is for the decoder to refuse.
 func parseLine(line []byte, published, began time.Time) transforms.Message {
 	bare := transforms.Message{ID: lineID(line), PublishTime: published, AsOf: began, Data: line}
+	if !utf8.Valid(line) {
+		return bare
+	}
 	env, err := readEnvelope(line)
 	switch {
 	case err != nil || env == nil:
-		// What is not even JSON is for the decoder to refuse.
 		return bare
 	case env.fault != "":
 		bare.Refusal = transforms.Refuse(transforms.BadEnvelope, "", "%s", env.fault)
@@ -53,7 +58,10 @@ type envelope struct {
 	fault      string // why it cannot be read
 }
 
-var errBare = errors.New("a bare event")
+var (
+	errBare = errors.New("a bare event")
+	errMore = errors.New("more follows on the line")
+)
 
 // readEnvelope is nil for a bare event, which is told by its event_type.
 func readEnvelope(line []byte) (*envelope, error) {
@@ -84,6 +92,9 @@ func readEnvelope(line []byte) (*envelope, error) {
 	})
 	if errors.Is(err, errBare) || err == nil && !seen {
 		return nil, nil
+	}
+	if err == nil && (d.Next() != jx.Invalid || !atEnd(d.Skip())) {
+		err = errMore
 	}
 	return env, err
 }
@@ -148,3 +159,6 @@ func decodeBase64(text []byte) ([]byte, error) {
 	}
 	return out[:n], err
 }
+
+// atEnd tells whether a decoder failed for want of input.
+func atEnd(err error) bool { return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) }

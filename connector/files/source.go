@@ -9,6 +9,8 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/klauspost/compress/gzip"
@@ -32,46 +34,81 @@ type Source struct {
 	// Began is when the load began: bare events have no other clock. Required.
 	Began time.Time
 
-	lines    int64 // over all files
+	mu       sync.Mutex
 	problems []error
 }
 
 var _ connector.Source = (*Source)(nil)
 
-// Problems are what could not be read, one error each. It may be called once
-// Receive has returned.
-func (s *Source) Problems() []error { return s.problems }
-
-// Receive delivers every line. A file that cannot be read does not keep the
-// others from being read; see Problems.
-func (s *Source) Receive(ctx context.Context, deliver func(context.Context, *connector.Message) error) error {
-	if s.PublishedAt.IsZero() {
-		s.PublishedAt = time.Unix(0, 0).UTC()
-	}
-	for _, path := range s.Paths {
-		if err := s.file(ctx, path, deliver); err != nil {
-			return err
-		}
-	}
-	return nil
+// Problems are what could not be read so far, one error each.
+func (s *Source) Problems() []error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.problems)
 }
 
 // problem remembers what could not be read.
 func (s *Source) problem(format string, args ...any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.problems = append(s.problems, fmt.Errorf(format, args...))
 }
 
-// file delivers one file's lines. Its error is deliver's.
-func (s *Source) file(ctx context.Context, path string, deliver func(context.Context, *connector.Message) error) error {
-	name, in, err := s.open(path)
-	if err != nil {
-		s.problem("%s: %w", name, err)
-		return nil
+// Receive delivers every line. A file that cannot be read does not keep the
+// others from being read; see Problems.
+func (s *Source) Receive(ctx context.Context, deliver func(context.Context, *connector.Message) error) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	// Reading has a goroutine of its own, for a read of a terminal or a pipe
+	// does not hear the order to stop.
+	r := &reading{source: s, messages: make(chan *connector.Message), published: s.PublishedAt}
+	if r.published.IsZero() {
+		r.published = time.Unix(0, 0).UTC()
 	}
-	defer in.Close()
+	go r.run(ctx)
+	for {
+		select {
+		case m, ok := <-r.messages:
+			if !ok {
+				return nil
+			}
+			if err := deliver(ctx, m); err != nil {
+				return err
+			}
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// reading reads all files in order.
+type reading struct {
+	source    *Source
+	messages  chan *connector.Message
+	published time.Time // of the next line, should it be a bare event
+}
+
+func (r *reading) run(ctx context.Context) {
+	defer close(r.messages)
+	for _, path := range r.source.Paths {
+		name, in, err := r.source.open(path)
+		if err != nil {
+			r.source.problem("%s: %w", name, err)
+			continue
+		}
+		err = r.file(ctx, name, in)
+		in.Close()
+		if err != nil {
+			return
+		}
+	}
+}
+
+// file sends one file's lines. Its error is that of ctx.
+func (r *reading) file(ctx context.Context, name string, in io.Reader) error {
 	lines, err := newLineReader(in)
 	if err != nil {
-		s.problem("%s: %w", name, explain(err))
+		r.source.problem("%s: %w", name, explain(err))
 		return nil
 	}
 	for {
@@ -79,34 +116,31 @@ func (s *Source) file(ctx context.Context, path string, deliver func(context.Con
 		if errors.Is(err, io.EOF) {
 			break
 		}
-		s.lines++
+		published := r.published
+		r.published = published.Add(time.Microsecond)
 		if errors.Is(err, errTooLong) {
-			s.problem("%s:%d: the line has more than %d bytes; it was not loaded", name, lines.number, MaxLine)
+			r.source.problem("%s:%d: the line has more than %d bytes; it was not loaded", name, lines.number, MaxLine)
 			continue
 		}
 		if err != nil {
-			s.problem("%s: %w; lines from %d on were not loaded", name, explain(err), lines.number)
+			r.source.problem("%s: %w; lines from %d on were not loaded", name, explain(err), lines.number)
 			return nil
 		}
 		if len(line) == 0 {
 			continue
 		}
-		if err := deliver(ctx, s.message(line)); err != nil {
-			return err
+		m := &connector.Message{Ack: func() {}, Nack: func() {}}
+		m.Message = parseLine(line, published, r.source.Began)
+		select {
+		case r.messages <- m:
+		case <-ctx.Done():
+			return ctx.Err()
 		}
 	}
 	if lines.bytes == 0 {
-		s.problem("%s: the file is empty", name)
+		r.source.problem("%s: the file is empty", name)
 	}
 	return nil
-}
-
-// message makes a message of a line, which it keeps.
-func (s *Source) message(line []byte) *connector.Message {
-	published := s.PublishedAt.Add(time.Duration(s.lines-1) * time.Microsecond)
-	m := &connector.Message{Ack: func() {}, Nack: func() {}}
-	m.Message = parseLine(line, published, s.Began)
-	return m
 }
 
 func (s *Source) open(path string) (name string, in io.ReadCloser, err error) {
@@ -191,6 +225,6 @@ func (r *lineReader) next() ([]byte, error) {
 		case tooLong:
 			return nil, errTooLong
 		}
-		return bytes.TrimSpace(line), nil
+		return bytes.Trim(line, " \t\r\n"), nil // the white space of JSON
 	}
 }

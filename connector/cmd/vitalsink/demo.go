@@ -40,7 +40,10 @@ type demoCommand struct {
 func (c *demoCommand) Help() string {
 	return `Publishes a few days of three invented people's data to a Pub/Sub server within
 this process, redeliveries, updates, late and broken messages included, runs
-what "vitalsink run" runs, and shows what landed and how to ask about it.`
+what "vitalsink run" runs, and shows what landed and how to ask about it.
+
+  vitalsink demo
+  vitalsink demo --file demo.duckdb`
 }
 
 func (c *demoCommand) Run(ctx context.Context, std streams) (err error) {

@@ -42,7 +42,11 @@ one row per fact, always the latest version, nothing lost, nothing twice.
 
 Every flag can also be given as an environment variable. Exit codes: 0 done,
 1 failed, 2 wrong usage, 3 done but something needs a person (a message in
-quarantine).`
+quarantine).
+
+Begin with:
+
+  vitalsink demo`
 
 // streams are what a command reads and writes.
 type streams struct {

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -54,12 +55,12 @@ func runQuery(ctx context.Context, db queryable, statement, format string, out i
 		return db.Query(ctx, statement, &jsonWriter{out: out})
 	case "csv":
 		w := csv.NewWriter(out)
-		err := db.Query(ctx, statement, &csvWriter{w})
+		err := db.Query(ctx, statement, &csvWriter{Writer: w})
 		w.Flush()
 		return errors.Join(err, w.Error())
 	}
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	err := db.Query(ctx, statement, &tableWriter{w})
+	err := db.Query(ctx, statement, &tableWriter{Writer: w})
 	return errors.Join(err, w.Flush())
 }
 
@@ -104,17 +105,29 @@ func marshal(v any) ([]byte, error) {
 	return []byte(strings.TrimSuffix(b.String(), "\n")), err
 }
 
-type csvWriter struct{ *csv.Writer }
+type csvWriter struct {
+	*csv.Writer
+	types []string
+}
 
-func (w *csvWriter) Columns(names, _ []string) error { return w.Write(names) }
+func (w *csvWriter) Columns(names, types []string) error {
+	w.types = types
+	return w.Write(names)
+}
 
-func (w *csvWriter) Row(values []any) error { return w.Write(texts(values)) }
+func (w *csvWriter) Row(values []any) error { return w.Write(texts(values, w.types)) }
 
-type tableWriter struct{ *tabwriter.Writer }
+type tableWriter struct {
+	*tabwriter.Writer
+	types []string
+}
 
-func (w *tableWriter) Columns(names, _ []string) error { return w.line(names) }
+func (w *tableWriter) Columns(names, types []string) error {
+	w.types = types
+	return w.line(names)
+}
 
-func (w *tableWriter) Row(values []any) error { return w.line(texts(values)) }
+func (w *tableWriter) Row(values []any) error { return w.line(texts(values, w.types)) }
 
 func (w *tableWriter) line(cells []string) error {
 	clean := strings.NewReplacer("\t", " ", "\n", " ", "\r", " ")
@@ -125,49 +138,51 @@ func (w *tableWriter) line(cells []string) error {
 	return err
 }
 
-func texts(values []any) []string {
+func texts(values []any, types []string) []string {
 	cells := make([]string, len(values))
 	for i, v := range values {
-		cells[i] = text(v)
+		cells[i] = text(v, types[i])
 	}
 	return cells
 }
 
 // text is a value as people read it; NULL is empty.
-func text(v any) string {
-	switch v := plain(v, "").(type) {
+func text(v any, databaseType string) string {
+	switch v := plain(v, databaseType).(type) {
 	case nil:
 		return ""
 	case string:
 		return v
+	case json.RawMessage:
+		return string(v)
 	case float64:
 		return strconv.FormatFloat(v, 'f', -1, 64)
 	default:
-		raw, err := marshal(v)
-		if err != nil {
-			return fmt.Sprint(v)
-		}
-		return string(raw)
+		return fmt.Sprint(v)
 	}
 }
 
 // plain makes a value of the database one that prints: times in ISO 8601,
-// bytes in base64.
+// bytes in base64, and no number that JSON does not know.
 func plain(v any, databaseType string) any {
 	switch v := v.(type) {
 	case string:
-		if databaseType == "JSON" {
+		if databaseType == duckdb.TypeJSON || databaseType == duckdb.TypeNumber {
 			return json.RawMessage(v)
 		}
+	case float32:
+		return plain(float64(v), databaseType)
+	case float64:
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			return fmt.Sprint(v)
+		}
 	case time.Time:
-		if databaseType == "DATE" || v.Equal(v.Truncate(24*time.Hour)) && databaseType == "" {
+		if databaseType == "DATE" {
 			return v.Format(time.DateOnly)
 		}
 		return v.UTC().Format("2006-01-02T15:04:05.999999Z")
 	case []byte:
 		return base64.StdEncoding.EncodeToString(v)
-	case fmt.Stringer:
-		return v.String()
 	}
 	return v
 }

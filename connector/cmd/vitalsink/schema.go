@@ -19,6 +19,14 @@ type schemaShowCommand struct {
 	JSON  bool   `name:"json" help:"Print the declarations as one JSON object."`
 }
 
+func (c *schemaShowCommand) Help() string {
+	return `Without a name it lists the tables and the resources of timeseries; with one it
+shows the columns, their units, and where in an event each comes from.
+
+  vitalsink schema show sleep
+  vitalsink schema show heartrate`
+}
+
 func (c *schemaShowCommand) Run(std streams) error {
 	catalogue, err := schemas.Load()
 	if err != nil {

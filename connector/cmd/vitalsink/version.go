@@ -11,6 +11,12 @@ type versionCommand struct {
 	JSON bool `name:"json" help:"Print one JSON object."`
 }
 
+func (c *versionCommand) Help() string {
+	return `The version of the program, of Go, and of the catalogue of tables it knows.
+
+  vitalsink version --json`
+}
+
 func (c *versionCommand) Run(std streams) error {
 	catalogue, err := schemas.Load()
 	if err != nil {

@@ -1,0 +1,148 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"cloud.google.com/go/pubsub/v2/apiv1/pubsubpb"
+	"cloud.google.com/go/pubsub/v2/pstest"
+
+	"vitalsink/connector/synth"
+	"vitalsink/schemas"
+	"vitalsink/transforms"
+)
+
+// service is a Pub/Sub server in this process with one topic and one
+// subscription: those of the demo.
+type service struct {
+	*pstest.Server
+	ahead atomic.Int64 // of the real clock
+}
+
+// newService starts a server, which is where clients connect to until the
+// test ends.
+func newService(t *testing.T) *service {
+	t.Helper()
+	s := &service{Server: pstest.NewServer()}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	s.SetTimeNowFunc(func() time.Time { return time.Now().Add(time.Duration(s.ahead.Load())) })
+	if _, err := s.GServer.CreateTopic(t.Context(), &pubsubpb.Topic{Name: demoTopic}); err != nil {
+		t.Fatal(err)
+	}
+	_, err := s.GServer.CreateSubscription(t.Context(), &pubsubpb.Subscription{
+		Name: demoSubscription, Topic: demoTopic, AckDeadlineSeconds: 60,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PUBSUB_EMULATOR_HOST", s.Addr)
+	return s
+}
+
+// expireLeases lets the time pass after which the server delivers again what
+// a dead receiver had. The server forgets messages after ten minutes, so not
+// much more may pass in a test.
+func (s *service) expireLeases() { s.ahead.Add(int64(61 * time.Second)) }
+
+// publish sends messages as a replay does, with their identities and times:
+// the server would make up its own.
+func (s *service) publish(messages []transforms.Message) {
+	for _, m := range messages {
+		attributes := map[string]string{
+			"original-message-id":   m.ID,
+			"original-publish-time": m.PublishTime.UTC().Format(time.RFC3339Nano),
+		}
+		for k, v := range m.Attributes {
+			attributes[k] = v
+		}
+		s.Publish(demoTopic, m.Data, attributes)
+	}
+}
+
+// progress counts the messages that were delivered, and that were acknowledged.
+func (s *service) progress() (delivered, acked int) {
+	for _, m := range s.Messages() {
+		if m.Deliveries > 0 {
+			delivered++
+		}
+		if m.Acks > 0 {
+			acked++
+		}
+	}
+	return delivered, acked
+}
+
+// await polls until the condition holds.
+func (s *service) await(t *testing.T, what string, holds func(delivered, acked int) bool) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	ticker := time.NewTicker(5 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		delivered, acked := s.progress()
+		if holds(delivered, acked) {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			t.Fatalf("waited in vain for %s: %d messages delivered, %d acknowledged", what, delivered, acked)
+		case <-ticker.C:
+		}
+	}
+}
+
+func (s *service) awaitAcks(t *testing.T, n int) {
+	t.Helper()
+	s.await(t, "acknowledgements", func(_, acked int) bool { return acked >= n })
+}
+
+// loaded are the tables that a load of all that was published makes.
+func (s *service) loaded(t *testing.T) string {
+	t.Helper()
+	var lines bytes.Buffer
+	for _, m := range s.Messages() {
+		lines.Write(restLine(transforms.Message{
+			ID: m.ID, PublishTime: m.PublishTime, Attributes: m.Attributes, Data: m.Data,
+		}))
+	}
+	dir := t.TempDir()
+	input, file := filepath.Join(dir, "published.ndjson"), filepath.Join(dir, "loaded.duckdb")
+	if err := os.WriteFile(input, lines.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var out strings.Builder
+	code := execute(t.Context(), []string{"load", "--warehouse", "duckdb://" + file, input}, streams{nil, &out, &out})
+	if code != exitDone && code != exitAttention {
+		t.Fatalf("load exited with %d: %s", code, out.String())
+	}
+	return mustTables(t, file)
+}
+
+// someMessages are a part of the scenario, with something of everything.
+func someMessages(t *testing.T, n int) []transforms.Message {
+	t.Helper()
+	catalogue, err := schemas.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := synth.New(demoSeed, catalogue).Scenario(demoStart)
+	if len(all) < n {
+		t.Fatalf("the scenario has only %d messages", len(all))
+	}
+	some := make([]transforms.Message, n)
+	for i := range some {
+		some[i] = all[i*len(all)/n]
+	}
+	return some
+}

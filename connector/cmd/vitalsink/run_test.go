@@ -1,0 +1,222 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+
+	"vitalsink/connector"
+	"vitalsink/connector/duckdb"
+	"vitalsink/connector/pubsub"
+	"vitalsink/schemas"
+)
+
+// leaks fails the test if it leaves goroutines behind. One of the client's own
+// waits for tickers that it has stopped; there is one a Receive.
+func leaks(t *testing.T) {
+	before := goleak.IgnoreCurrent()
+	googles := goleak.IgnoreTopFunction("cloud.google.com/go/pubsub/v2.(*messageIterator).streamKeepAliveHandler")
+	t.Cleanup(func() { goleak.VerifyNone(t, before, googles) })
+}
+
+// runArgs is "run" with beats that suit a test.
+func runArgs(file string) []string {
+	return []string{
+		"run", "--warehouse", "duckdb://" + file, "--source", "pubsub://demo/vitalsink",
+		"--flush-interval", "100ms", "--fold-interval", "300ms",
+	}
+}
+
+// wait receives from a channel, in a time in which it has to be possible.
+func wait[T any](t *testing.T, from <-chan T, what string) T {
+	t.Helper()
+	select {
+	case v := <-from:
+		return v
+	case <-time.After(3 * patience):
+		t.Fatalf("waited in vain for %s", what)
+		panic("unreachable")
+	}
+}
+
+// startRun runs the command in this process. stop ends it as SIGTERM does and
+// returns what it wrote.
+func startRun(t *testing.T, file string) (stop func() string) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	var out strings.Builder
+	code := make(chan int, 1)
+	go func() { code <- execute(ctx, runArgs(file), streams{nil, &out, &out}) }()
+	return func() string {
+		t.Helper()
+		cancel()
+		if c := wait(t, code, "the end of the run"); c != exitDone {
+			t.Errorf("run exited with %d: %s", c, out.String())
+		}
+		return out.String()
+	}
+}
+
+func TestRunLandsWhatIsPublished(t *testing.T) {
+	leaks(t)
+	s := newService(t)
+	messages := someMessages(t, 120)
+	file := filepath.Join(t.TempDir(), "run.duckdb")
+	s.publish(messages[:60])
+	stop := startRun(t, file)
+	s.awaitAcks(t, 60)
+	// What comes while it runs lands too.
+	s.publish(messages[60:])
+	s.awaitAcks(t, 120)
+	wrote := stop()
+	if diff := cmp.Diff(s.loaded(t), mustTables(t, file)); diff != "" {
+		t.Errorf("tables of a load (-) and of the run (+):\n%s", diff)
+	}
+	for _, m := range messages {
+		if strings.Contains(wrote, m.ID) {
+			t.Errorf("the log names message %s", m.ID)
+		}
+	}
+}
+
+// What is in hand when the order to stop comes is committed, and folded.
+func TestRunCommitsWhenStopped(t *testing.T) {
+	leaks(t)
+	s := newService(t)
+	s.publish(someMessages(t, 20))
+	file := filepath.Join(t.TempDir(), "run.duckdb")
+	ctx, cancel := context.WithCancel(t.Context())
+	var out strings.Builder
+	code := make(chan int, 1)
+	args := append(runArgs(file), "--flush-interval", "1h", "--fold-interval", "1h")
+	go func() { code <- execute(ctx, args, streams{nil, &out, &out}) }()
+	s.await(t, "deliveries", func(delivered, _ int) bool { return delivered == 20 })
+	cancel()
+	if c := wait(t, code, "the end of the run"); c != exitDone {
+		t.Fatalf("run exited with %d: %s", c, out.String())
+	}
+	// What was still on its way to the process comes again after its lease.
+	s.expireLeases()
+	stop := startRun(t, file)
+	s.awaitAcks(t, 20)
+	stop()
+	if diff := cmp.Diff(s.loaded(t), mustTables(t, file)); diff != "" {
+		t.Errorf("tables of a load (-) and of the runs (+):\n%s", diff)
+	}
+}
+
+// stuck is a warehouse whose appends hang until the process has to end, and
+// then fail.
+type stuck struct {
+	connector.Warehouse
+	end chan struct{}
+}
+
+func (s *stuck) Append(context.Context, *connector.Batch) error {
+	<-s.end
+	return errors.New("the warehouse hangs")
+}
+
+// counted is a source that tells when so many messages are in the pipeline.
+type counted struct {
+	connector.Source
+	missing atomic.Int64
+	all     chan struct{}
+}
+
+func (c *counted) Receive(ctx context.Context, deliver func(context.Context, *connector.Message) error) error {
+	return c.Source.Receive(ctx, func(ctx context.Context, m *connector.Message) error {
+		err := deliver(ctx, m)
+		if c.missing.Add(-1) == 0 {
+			close(c.all)
+		}
+		return err
+	})
+}
+
+// What could not be committed is given back at once, not when its lease ends,
+// and lands with the next run.
+func TestRunGivesBackWhatIsNotCommitted(t *testing.T) {
+	leaks(t)
+	s := newService(t)
+	messages := someMessages(t, 20)
+	s.publish(messages)
+	file := filepath.Join(t.TempDir(), "run.duckdb")
+	runStuck(t, s, file, len(messages))
+	if _, acked := s.progress(); acked != 0 {
+		t.Fatalf("%d messages are acknowledged, and none is committed", acked)
+	}
+	stop := startRun(t, file)
+	s.awaitAcks(t, len(messages))
+	stop()
+	for _, m := range s.Messages() {
+		if m.Acks != 1 {
+			t.Errorf("message %s is acknowledged %d times", m.ID, m.Acks)
+		}
+	}
+	if diff := cmp.Diff(s.loaded(t), mustTables(t, file)); diff != "" {
+		t.Errorf("tables of a load (-) and of the runs (+):\n%s", diff)
+	}
+}
+
+// runStuck runs the pipeline on a warehouse that hangs, until it has n messages
+// in hand, and stops it.
+func runStuck(t *testing.T, s *service, file string, n int) {
+	t.Helper()
+	catalogue, err := schemas.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	warehouse, err := duckdb.Open(t.Context(), file, catalogue)
+	if err != nil {
+		t.Fatal(err)
+	}
+	source, err := pubsub.NewSourceAt(t.Context(), s.Addr, demoProject, demoSubscription)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hanging := &stuck{warehouse, make(chan struct{})}
+	arriving := &counted{Source: source, all: make(chan struct{})}
+	arriving.missing.Store(int64(n))
+	log := slog.New(slog.DiscardHandler)
+	p := pipeline{
+		ingest: &connector.Ingest{Warehouse: hanging, Catalogue: catalogue, Log: log, FlushInterval: time.Hour},
+		folder: &connector.Folder{Warehouse: warehouse, Catalogue: catalogue, Log: log},
+		beat:   time.Hour,
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { _, err := p.run(ctx, arriving); ended <- err }()
+	wait(t, arriving.all, "messages")
+	cancel()
+	close(hanging.end)
+	if err := wait(t, ended, "the end"); err == nil || !strings.Contains(err.Error(), "the warehouse hangs") {
+		t.Errorf("the run ended with %v, not with the warehouse's error", err)
+	}
+	if err := errors.Join(source.Close(), warehouse.Close()); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestRunNamesWhatIsMissing(t *testing.T) {
+	leaks(t)
+	newService(t)
+	var out strings.Builder
+	args := []string{"run", "--warehouse", "duckdb://" + filepath.Join(t.TempDir(), "run.duckdb"), "--source", "pubsub://demo/nowhere"}
+	if code := execute(t.Context(), args, streams{nil, &out, &out}); code != exitFailed {
+		t.Errorf("exit code %d, want %d", code, exitFailed)
+	}
+	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+	if last := lines[len(lines)-1]; !strings.HasPrefix(last, "vitalsink: ") || !strings.Contains(last, "nowhere") {
+		t.Errorf("%q does not name the subscription", last)
+	}
+}
+
