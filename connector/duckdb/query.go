@@ -52,12 +52,19 @@ func (r *Reader) Query(ctx context.Context, statement string, out RowWriter) err
 }
 
 func query(ctx context.Context, conn *sql.Conn, statement string, out RowWriter) error {
-	if n, err := countStatements(conn, statement); err != nil {
+	n, err := countStatements(conn, statement)
+	switch {
+	case err != nil:
 		return err
-	} else if n > 1 {
+	case strings.TrimSpace(statement) == "":
+		return errors.New("empty query")
+	case n > 1:
 		return fmt.Errorf("one statement at a time, these are %d", n)
 	}
-	statement, types := printable(ctx, conn, statement)
+	var types []string
+	if n == 1 {
+		statement, types = printable(ctx, conn, statement)
+	}
 	rows, err := conn.QueryContext(ctx, statement)
 	if err != nil {
 		return err

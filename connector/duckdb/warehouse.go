@@ -58,10 +58,13 @@ func create(ctx context.Context, path string, c *schemas.Catalogue) error {
 	if _, err := os.Stat(path); path == "" || !errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
+	if err := checkPath(path, false); err != nil {
+		return fmt.Errorf("open duckdb file: %w", err)
+	}
 	unfinished := path + ".new"
 	for _, leftover := range []string{unfinished, unfinished + ".wal"} {
 		if err := os.Remove(leftover); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("create duckdb file: %w", err)
+			return fmt.Errorf("create duckdb file %s: %w", path, err)
 		}
 	}
 	w, err := open(ctx, unfinished, c)
