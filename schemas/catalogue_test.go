@@ -141,7 +141,7 @@ columns:
 // TestMistakes: each is reported with its file and line.
 func TestMistakes(t *testing.T) {
 	for name, c := range map[string]struct{ from, to, want string }{
-		"unknown field":     {"description: A table.", "descripton: A table.", `good.yaml:3: unknown field "descripton"`},
+		"unknown field":     {"description: A table.", "about: A table.", `good.yaml:3: unknown field "about"`},
 		"unknown type":      {"type: STRING", "type: TEXT", `good.yaml:8: column user_id has the unknown type "TEXT"`},
 		"no description":    {"    description: Who.", "", "good.yaml:8: column user_id has no description"},
 		"key unknown":       {"key: [user_id]", "key: [who]", `good.yaml:1: key names column "who"`},
