@@ -32,7 +32,7 @@ lint: $(LINT) compiler
 fuzz: compiler
 	@for target in $$(grep -rlE '^func Fuzz' --include='*_test.go' . | xargs -n1 dirname | sort -u); do \
 		for name in $$(grep -hoE '^func Fuzz[A-Za-z0-9_]+' $$target/*_test.go | cut -d' ' -f2); do \
-			go test -run='^$$' -fuzz="^$$name$$" -fuzztime=$(FUZZTIME) $$target || exit 1; \
+			go test -run='^$$' -fuzz="^$$name$$" -fuzztime=$(FUZZTIME) -fuzzminimizetime=1s $$target || exit 1; \
 		done; \
 	done
 

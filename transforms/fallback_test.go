@@ -221,7 +221,7 @@ func TestDiscriminator(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) { checkRow(t, only(t, decode(t, c.body)), row{"discriminator": c.want}) })
 	}
-	mixed := decode(t, series("cholesterol", at(noon, `"type":"a"`)+","+at(noon, "")+","+at(noon, `"type":"b"`)))
+	mixed := decode(t, series("cholesterol", at(noon, `"type":"a"`)+`,{"type":"refused"},`+at(noon, "")+","+at(noon, `"type":"b"`)))
 	for i, want := range []string{"a", "", "b"} {
 		checkRow(t, mixed.rows[i], row{"discriminator": want})
 	}

@@ -113,6 +113,7 @@ func TestQuarantineOfReplay(t *testing.T) {
 
 // TestQuarantineInParts: what compresses to more than a part holds.
 func TestQuarantineInParts(t *testing.T) {
+	t.Parallel()
 	noise := make([]byte, 2*transforms.MaxPart+1000)
 	source := rand.New(rand.NewPCG(1, 2))
 	for i := range noise {

@@ -3,6 +3,7 @@ package transforms_test
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -74,6 +75,20 @@ func TestUnknownEvent(t *testing.T) {
 		checkTable(t, decode(t, `{"event_type":"lab.new","data":`+data+`}`), "events", nil)
 	}
 	checkTable(t, decode(t, `{"event_type":"lab.new"}`), "events", row{"payload": `{"event_type":"lab.new"}`})
+}
+
+// TestManyEventTypes: event types come from outside; more of them than are
+// remembered change nothing.
+func TestManyEventTypes(t *testing.T) {
+	decoder := newDecoder(t)
+	for i := range 5000 {
+		eventType := fmt.Sprintf("daily.data.aura%d.created", i)
+		d := decoder.Decode(message(series(fmt.Sprintf("aura%d", i), at(noon, "")), attribute("event-type", eventType)))
+		if d.Resource != fmt.Sprintf("aura%d", i) || d.Rows != 1 {
+			t.Fatalf("%s: %d rows of %q", eventType, d.Rows, d.Resource)
+		}
+	}
+	checkTable(t, decodeWith(t, decoder, message(series("aura1", at(noon, "")))), "timeseries", row{"resource": "aura1"})
 }
 
 // TestUnknownSeries: with the shape of a series it is one, else an event like
