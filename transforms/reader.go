@@ -1,10 +1,8 @@
 package transforms
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"strings"
 
@@ -42,23 +40,6 @@ type reader struct {
 
 type leftover struct {
 	key, raw []byte
-}
-
-// rowExtra is a row's part of extraText.
-type rowExtra struct {
-	row        int32
-	start, end int
-}
-
-// spare is a value from a path that has better ones, or worse: when all are
-// read, those that lost and say something else are kept.
-type spare struct {
-	column int
-	cell   cell
-	node   *node
-	raw    []byte
-	// sole says that no other column has the value as its own.
-	sole bool
 }
 
 func (r *reader) reset(columns int) {
@@ -332,33 +313,6 @@ func (r *reader) raw(at int32, depth int) ([]byte, error) {
 	return raw, nil
 }
 
-// checkValue refuses what is nested too deep or says a field twice.
-func checkValue(d *jx.Decoder, depth int) error {
-	kind := d.Next()
-	if kind != jx.Object && kind != jx.Array {
-		return d.Skip()
-	}
-	if depth > MaxDepth {
-		return Refuse(TooDeep, "", "nested deeper than %d", MaxDepth)
-	}
-	if kind == jx.Array {
-		it, err := d.ArrIter()
-		for err == nil && it.Next() {
-			err = checkValue(d, depth+1)
-		}
-		return errors.Join(err, it.Err())
-	}
-	var seen keySet
-	it, err := d.ObjIter()
-	for err == nil && it.Next() {
-		if seen.add(it.Key()) {
-			return Refuse(DuplicateKey, "", "an object has the same field twice")
-		}
-		err = checkValue(d, depth+1)
-	}
-	return errors.Join(err, it.Err())
-}
-
 // unknown keeps a field that the plan does not know.
 func (r *reader) unknown(n *node, key []byte, at int32, depth int) error {
 	raw, err := r.raw(at, depth)
@@ -407,147 +361,4 @@ func (r *reader) settleLeftovers() error {
 	}
 	r.settleSpares(row, r.rowSpares)
 	return nil
-}
-
-// joinPath names a field below a path. Names with characters that a path is
-// made of are set in brackets, so that no two fields share a path.
-func joinPath(prefix string, key []byte) string {
-	if len(key) == 0 || bytes.ContainsAny(key, ".[]\"$") {
-		return fmt.Sprintf("%s[%q]", prefix, key)
-	}
-	if prefix == "" {
-		return string(key)
-	}
-	return prefix + "." + string(key)
-}
-
-// offer gives a value to the columns that want it; what none takes is kept.
-// Of the columns whose own path this is, the first that it fits has it.
-func (r *reader) offer(n *node, at int32, raw []byte) {
-	p := r.rt.plan
-	if n.ignored || string(raw) == `""` && p.emptyIsMissing(n) {
-		return
-	}
-	spares := &r.sharedSpares
-	if at != sharedRow {
-		spares = &r.rowSpares
-	}
-	first, own := len(*spares), false
-	for _, b := range n.bindings {
-		if b.priority == 0 && own {
-			continue
-		}
-		col := &p.table.Columns[b.column]
-		c, ok := convert(col, p.table.IsKey(col.Name), raw)
-		if !ok {
-			continue
-		}
-		own = own || b.priority == 0
-		c.row, c.priority = at, b.priority
-		r.put(b.column, c)
-		if b.priority > 0 {
-			*spares = append(*spares, spare{b.column, c, n, raw, !own})
-		}
-	}
-	if !own && len(*spares) == first {
-		r.keep(at, n.path, raw)
-	}
-}
-
-// put stores a cell unless a better path had its say.
-func (r *reader) put(column int, c cell) {
-	switch old := r.lookup(column, c.row); {
-	case old != nil && old.priority > c.priority:
-		*old = c
-	case old != nil:
-	case c.row == sharedRow:
-		r.shared[column] = c
-	default:
-		r.cells[column] = append(r.cells[column], c)
-	}
-}
-
-// settleSpares keeps what fallbacks said in vain: the value differs from the
-// one that the column has, and no other column has it.
-func (r *reader) settleSpares(at int32, spares []spare) {
-	for i := range spares {
-		s := &spares[i]
-		if won := r.lookup(s.column, at); s.sole && !sameCell(won, &s.cell) {
-			r.keep(at, s.node.path, s.raw)
-		}
-	}
-}
-
-// lookup is the value a column has so far, nil if none.
-func (r *reader) lookup(column int, row int32) *cell {
-	if row == sharedRow {
-		if c := &r.shared[column]; c.row == sharedRow {
-			return c
-		}
-		return nil
-	}
-	if cells := r.cells[column]; len(cells) > 0 && cells[len(cells)-1].row == row {
-		return &cells[len(cells)-1]
-	}
-	return nil
-}
-
-func sameCell(a, b *cell) bool { return a.num == b.num && bytes.Equal(a.str, b.str) }
-
-// keep adds a value to the _extra of a row, or of all rows.
-func (r *reader) keep(at int32, path string, raw []byte) {
-	if !r.rt.plan.keepsExtra || string(raw) == "null" {
-		return
-	}
-	raw = storable(raw)
-	if at == sharedRow {
-		r.sharedExtra = appendField(r.sharedExtra, path, raw)
-		return
-	}
-	start := len(r.extraText)
-	r.extraText = appendField(r.extraText, path, raw)
-	if n := len(r.extras); n > 0 && r.extras[n-1].row == at {
-		r.extras[n-1].end = len(r.extraText)
-		return
-	}
-	r.extras = append(r.extras, rowExtra{at, start, len(r.extraText)})
-}
-
-// appendField writes a field of a JSON object, with a comma after it.
-func appendField(b []byte, name string, raw []byte) []byte {
-	var w jx.Writer
-	w.Buf = b
-	w.Str(name)
-	w.Buf = append(w.Buf, ':')
-	w.Buf = append(w.Buf, raw...)
-	return append(w.Buf, ',')
-}
-
-// keySet finds the names that an object has twice.
-type keySet struct {
-	few  [][]byte
-	many map[string]struct{}
-}
-
-// add reports whether the key was there already.
-func (s *keySet) add(key []byte) bool {
-	const few = 16
-	if s.many == nil {
-		for _, k := range s.few {
-			if bytes.Equal(k, key) {
-				return true
-			}
-		}
-		if len(s.few) < few {
-			s.few = append(s.few, key)
-			return false
-		}
-		s.many = make(map[string]struct{}, 4*few)
-		for _, k := range s.few {
-			s.many[string(k)] = struct{}{}
-		}
-	}
-	_, dup := s.many[string(key)]
-	s.many[string(key)] = struct{}{}
-	return dup
 }
