@@ -85,7 +85,7 @@ var errTrailing = errors.New("more follows the JSON object")
 
 func (r *reader) notObject(body []byte) error {
 	if json.Valid(body) {
-		return Refuse(BadShape, "$", "the event is not a JSON object")
+		return Refuse(BadShape, "$", "the event is not a JSON object, one of which is expected per message or line")
 	}
 	return r.refusal(io.ErrUnexpectedEOF, body)
 }

@@ -27,9 +27,12 @@ func parseLine(line []byte, published, began time.Time) transforms.Message {
 	case err != nil || env == nil:
 		return bare
 	case env.fault != "":
+		// It keeps what could be read, but the id of the line: another line
+		// may say the same message id and be in order.
 		bare.Refusal = transforms.Refuse(transforms.BadEnvelope, "", "%s", env.fault)
-		if env.id != "" {
-			bare.ID = env.id
+		bare.Attributes = env.attributes
+		if !env.published.IsZero() {
+			bare.PublishTime, bare.AsOf = env.published, time.Time{}
 		}
 		return bare
 	}

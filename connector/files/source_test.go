@@ -261,7 +261,10 @@ func TestReceiveEndsWhileInputIsOpen(t *testing.T) {
 		t.Fatal(err)
 	}
 	select {
-	case <-ended:
+	case err := <-ended:
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("error %v, want %v", err, context.Canceled)
+		}
 	case <-time.After(20 * time.Second):
 		t.Error("it waits for input")
 	}

@@ -10,13 +10,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
 	"cloud.google.com/go/pubsub/v2"
+	"cloud.google.com/go/pubsub/v2/apiv1/pubsubpb"
 	"google.golang.org/api/option"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/status"
 
 	"vitalsink/connector"
 	"vitalsink/transforms"
@@ -33,7 +37,12 @@ const (
 	// stopTime is how long the client may take to settle what is in hand
 	// after the order to stop; committing it takes up to 7 seconds.
 	stopTime = 8 * time.Second
+	// checkTime is how long the server may take to tell of a subscription.
+	checkTime = 10 * time.Second
 )
+
+// ErrNoSubscription says that the subscription does not exist.
+var ErrNoSubscription = errors.New("there is no such subscription")
 
 // Source receives from one subscription.
 type Source struct {
@@ -54,6 +63,9 @@ func NewSource(ctx context.Context, project, subscription string) (*Source, erro
 }
 
 func newSource(client *pubsub.Client, subscription string) *Source {
+	if !strings.Contains(subscription, "/") {
+		subscription = fmt.Sprintf("projects/%s/subscriptions/%s", client.Project(), subscription)
+	}
 	return &Source{client: client, subscription: subscription, closing: sync.OnceValue(client.Close)}
 }
 
@@ -71,6 +83,22 @@ func NewSourceAt(ctx context.Context, address, project, subscription string) (*S
 
 // Close gives up the connection.
 func (s *Source) Close() error { return s.closing() }
+
+// Check asks the server for the subscription. The error is ErrNoSubscription
+// if it does not exist; others may mean that asking is not allowed, or that
+// the server is out of reach for now.
+func (s *Source) Check(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, checkTime)
+	defer cancel()
+	_, err := s.client.SubscriptionAdminClient.GetSubscription(ctx, &pubsubpb.GetSubscriptionRequest{Subscription: s.subscription})
+	if status.Code(err) == codes.NotFound {
+		return fmt.Errorf("%w: %s", ErrNoSubscription, s.subscription)
+	}
+	if err != nil {
+		return fmt.Errorf("look at subscription %s: %w", s.subscription, err)
+	}
+	return nil
+}
 
 // Receive delivers messages until ctx is done. Those that are not
 // acknowledged by then are given back.

@@ -9,7 +9,7 @@ import (
 )
 
 func TestDemo(t *testing.T) {
-	leaks(t)
+	t.Parallel()
 	file := filepath.Join(t.TempDir(), "demo.duckdb")
 	var out, errs strings.Builder
 	if code := execute(t.Context(), []string{"demo", "--file", file}, streams{nil, &out, &errs}); code != exitDone {

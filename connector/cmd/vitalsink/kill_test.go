@@ -1,12 +1,16 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -17,10 +21,10 @@ type process struct {
 	wrote bytes.Buffer
 }
 
-func startProcess(t *testing.T, file string) *process {
+func startProcess(t *testing.T, s *service, file string) *process {
 	t.Helper()
 	p := &process{Cmd: exec.Command("vitalsink", runArgs(file)...)} // see TestMain
-	p.Env = append(os.Environ(), "GORACE="+quickExit())
+	p.Env = append(os.Environ(), "GORACE="+quickExit(), emulator+"="+s.Addr)
 	p.Stdout, p.Stderr = &p.wrote, &p.wrote
 	if err := p.Start(); err != nil {
 		t.Fatal(err)
@@ -49,9 +53,10 @@ func (p *process) kill(t *testing.T) {
 // Whenever the process is killed, in the end every message is in the tables,
 // once.
 func TestRunSurvivesKill(t *testing.T) {
+	t.Parallel()
 	s := newService(t)
 	file := filepath.Join(t.TempDir(), "run.duckdb")
-	messages := someMessages(t, 120)
+	messages := scenarioPart(t, 120)
 	moments := []struct {
 		name  string
 		holds func(delivered, acked int) bool
@@ -63,13 +68,13 @@ func TestRunSurvivesKill(t *testing.T) {
 	}
 	for i, moment := range moments {
 		s.publish(messages[24*i : 24*(i+1)])
-		p := startProcess(t, file)
+		p := startProcess(t, s, file)
 		s.await(t, moment.name, moment.holds)
 		p.kill(t)
 		s.expireLeases()
 	}
 	s.publish(messages[96:])
-	p := startProcess(t, file)
+	p := startProcess(t, s, file)
 	s.awaitAcks(t, len(messages))
 	if err := p.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
@@ -79,5 +84,37 @@ func TestRunSurvivesKill(t *testing.T) {
 	}
 	if diff := cmp.Diff(s.loaded(t), mustTables(t, file)); diff != "" {
 		t.Errorf("tables of a load (-) and of the killed runs (+):\n%s", diff)
+	}
+}
+
+// A process that cannot reach its server can be stopped. The client does not
+// hear the order then (seen with pubsub/v2 v2.8.1), so this has a process of
+// its own.
+func TestRunStopsWithoutServer(t *testing.T) {
+	t.Parallel()
+	cmd := exec.Command("vitalsink", runArgs(filepath.Join(t.TempDir(), "run.duckdb"))...)
+	// Nobody listens at port 1.
+	cmd.Env = append(os.Environ(), "GORACE="+quickExit(), emulator+"=127.0.0.1:1")
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	giveUp := time.AfterFunc(patience, func() { _ = cmd.Process.Kill() })
+	defer giveUp.Stop()
+	lines := bufio.NewScanner(stderr)
+	for lines.Scan() && !strings.Contains(lines.Text(), "msg=receiving") {
+	}
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Error(err)
+	}
+	var rest strings.Builder
+	for lines.Scan() {
+		fmt.Fprintln(&rest, lines.Text())
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("it ended with %v: %s", err, rest.String())
 	}
 }

@@ -19,9 +19,9 @@ import (
 
 type loadCommand struct {
 	warehouseFlag
-	Files       []string  `arg:"" name:"file" help:"Files of messages or events, one JSON object a line; .gz too; - is standard input."`
-	PublishedAt time.Time `placeholder:"TIME" help:"Publish time of the first bare event, one microsecond more a line. Default 1970-01-01T00:00:00Z: bare events without updated_at rank below all that was delivered."`
-	JSON        bool      `name:"json" help:"Print one JSON object at the end."`
+	Files       []string `arg:"" name:"file" help:"Files of messages or events, one JSON object a line; .gz too; - is standard input."`
+	PublishedAt string   `default:"1970-01-01" placeholder:"TIME" help:"Publish time of the first bare event, such as 2026-05-01 or 2026-05-01T12:00:00Z; one microsecond more a line. Default ${default}: bare events without updated_at rank below all that was delivered."`
+	JSON        bool     `name:"json" help:"Print one JSON object at the end."`
 }
 
 func (c *loadCommand) Help() string {
@@ -33,6 +33,16 @@ goes to quarantine with its bytes and the reason, and the exit code is 3:
   vitalsink query "SELECT reason, detail, json_path FROM quarantine"`
 }
 
+// parseTime reads a day or an instant.
+func parseTime(flag, value string) (time.Time, error) {
+	for _, layout := range []string{time.DateOnly, time.RFC3339Nano} {
+		if t, err := time.Parse(layout, value); err == nil {
+			return t, nil
+		}
+	}
+	return time.Time{}, usage{fmt.Errorf("--%s %s: write a day or a time, such as 2026-05-01 or 2026-05-01T12:00:00Z", flag, value)}
+}
+
 // loaded is the result of a load.
 type loaded struct {
 	connector.Landed
@@ -41,6 +51,10 @@ type loaded struct {
 }
 
 func (c *loadCommand) Run(ctx context.Context, std streams, log *slog.Logger) (err error) {
+	publishedAt, err := parseTime("published-at", c.PublishedAt)
+	if err != nil {
+		return err
+	}
 	catalogue, err := schemas.Load()
 	if err != nil {
 		return err
@@ -51,7 +65,7 @@ func (c *loadCommand) Run(ctx context.Context, std streams, log *slog.Logger) (e
 	}
 	defer func() { err = errors.Join(err, warehouse.Close()) }()
 	source := &files.Source{
-		Paths: c.Files, Stdin: std.in, PublishedAt: c.PublishedAt, Began: time.Now(),
+		Paths: c.Files, Stdin: std.in, PublishedAt: publishedAt, Began: time.Now(),
 	}
 	// What is quarantined is part of the result, not worth a log line each.
 	quiet := slog.New(slog.DiscardHandler)
@@ -75,10 +89,10 @@ func (c *loadCommand) Run(ctx context.Context, std streams, log *slog.Logger) (e
 // verdict is nil if all went well.
 func (l *loaded) verdict() error {
 	if n := len(l.Problems); n > 0 {
-		return fmt.Errorf("%d of the inputs could not be read in full", n)
+		return fmt.Errorf("not all of the input could be read; problems: %d", n)
 	}
 	if n := l.Books.MessagesQuarantined + l.Books.MessagesPartlyQuarantined; n > 0 {
-		return attention{fmt.Sprintf("%d messages are in quarantine, in full or in part; see: SELECT reason, detail, json_path FROM quarantine", n)}
+		return attention{fmt.Sprintf("messages that went to quarantine, in full or in part: %d; see SELECT reason, detail, json_path FROM quarantine", n)}
 	}
 	return nil
 }

@@ -91,9 +91,20 @@ func execute(ctx context.Context, args []string, std streams) int {
 		return left
 	}
 	if err != nil {
-		return report(std, usage{fmt.Errorf("%w; see vitalsink --help", err)})
+		return report(std, usage{fmt.Errorf("%w; see %s --help", err, commandOf(err))})
 	}
 	return report(std, parsed.Run())
+}
+
+// commandOf is the command that a line which could not be parsed means.
+func commandOf(err error) string {
+	var pe *kong.ParseError
+	if errors.As(err, &pe) && pe.Context != nil {
+		if n := pe.Context.Selected(); n != nil {
+			return n.FullPath()
+		}
+	}
+	return "vitalsink"
 }
 
 // report prints how a command ended, once, and returns its exit code.

@@ -13,8 +13,6 @@ import (
 	"cloud.google.com/go/pubsub/v2/apiv1/pubsubpb"
 	"cloud.google.com/go/pubsub/v2/pstest"
 
-	"vitalsink/connector/synth"
-	"vitalsink/schemas"
 	"vitalsink/transforms"
 )
 
@@ -25,8 +23,10 @@ type service struct {
 	ahead atomic.Int64 // of the real clock
 }
 
-// newService starts a server, which is where clients connect to until the
-// test ends.
+// emulator is the variable by which Google's clients find a server.
+const emulator = "PUBSUB_EMULATOR_HOST"
+
+// newService starts a server.
 func newService(t *testing.T) *service {
 	t.Helper()
 	s := &service{Server: pstest.NewServer()}
@@ -45,14 +45,17 @@ func newService(t *testing.T) *service {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Setenv("PUBSUB_EMULATOR_HOST", s.Addr)
 	return s
 }
 
 // expireLeases lets the time pass after which the server delivers again what
-// a dead receiver had. The server forgets messages after ten minutes, so not
-// much more may pass in a test.
-func (s *service) expireLeases() { s.ahead.Add(int64(61 * time.Second)) }
+// a dead receiver had. The server forgets messages after ten minutes, so no
+// more may pass in a test.
+func (s *service) expireLeases() {
+	if s.ahead.Load() < int64(8*time.Minute) {
+		s.ahead.Add(int64(61 * time.Second))
+	}
+}
 
 // publish sends messages as a replay does, with their identities and times:
 // the server would make up its own.
@@ -82,13 +85,15 @@ func (s *service) progress() (delivered, acked int) {
 	return delivered, acked
 }
 
-// await polls until the condition holds.
+// await polls until the condition holds. Leases expire meanwhile: the server
+// may have offered a message to a receiver that was about to go.
 func (s *service) await(t *testing.T, what string, holds func(delivered, acked int) bool) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	ticker := time.NewTicker(5 * time.Millisecond)
+	ticker, leases := time.NewTicker(5*time.Millisecond), time.NewTicker(15*time.Second)
 	defer ticker.Stop()
+	defer leases.Stop()
 	for {
 		delivered, acked := s.progress()
 		if holds(delivered, acked) {
@@ -97,6 +102,8 @@ func (s *service) await(t *testing.T, what string, holds func(delivered, acked i
 		select {
 		case <-ctx.Done():
 			t.Fatalf("waited in vain for %s: %d messages delivered, %d acknowledged", what, delivered, acked)
+		case <-leases.C:
+			s.expireLeases()
 		case <-ticker.C:
 		}
 	}
@@ -127,22 +134,4 @@ func (s *service) loaded(t *testing.T) string {
 		t.Fatalf("load exited with %d: %s", code, out.String())
 	}
 	return mustTables(t, file)
-}
-
-// someMessages are a part of the scenario, with something of everything.
-func someMessages(t *testing.T, n int) []transforms.Message {
-	t.Helper()
-	catalogue, err := schemas.Load()
-	if err != nil {
-		t.Fatal(err)
-	}
-	all := synth.New(demoSeed, catalogue).Scenario(demoStart)
-	if len(all) < n {
-		t.Fatalf("the scenario has only %d messages", len(all))
-	}
-	some := make([]transforms.Message, n)
-	for i := range some {
-		some[i] = all[i*len(all)/n]
-	}
-	return some
 }

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+	"unicode"
 
 	"vitalsink/connector/duckdb"
 )
@@ -127,14 +128,27 @@ func (w *tableWriter) Columns(names, types []string) error {
 	return w.line(names)
 }
 
-func (w *tableWriter) Row(values []any) error { return w.line(texts(values, w.types)) }
+func (w *tableWriter) Row(values []any) error {
+	cells := texts(values, w.types)
+	for i, v := range values {
+		if v == nil {
+			cells[i] = "NULL"
+		}
+	}
+	return w.line(cells)
+}
 
 func (w *tableWriter) line(cells []string) error {
-	clean := strings.NewReplacer("\t", " ", "\n", " ", "\r", " ")
 	for i := range cells {
-		cells[i] = clean.Replace(cells[i])
+		// A terminal would obey control characters.
+		cells[i] = strings.Map(func(r rune) rune {
+			if unicode.IsControl(r) {
+				return ' '
+			}
+			return r
+		}, cells[i])
 	}
-	_, err := fmt.Fprintln(w.Writer, strings.TrimRight(strings.Join(cells, "\t"), "\t"))
+	_, err := fmt.Fprintln(w.Writer, strings.Join(cells, "\t"))
 	return err
 }
 

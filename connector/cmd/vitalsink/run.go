@@ -62,6 +62,11 @@ func (c *runCommand) Run(ctx context.Context, log *slog.Logger) (err error) {
 		folder: &connector.Folder{Warehouse: warehouse, Catalogue: catalogue, Log: log},
 		beat:   c.FoldInterval,
 	}
+	if err := source.Check(ctx); errors.Is(err, pubsub.ErrNoSubscription) {
+		return err
+	} else if err != nil && ctx.Err() == nil {
+		log.Warn("cannot look at the subscription (out of reach, or not allowed to); trying to receive all the same", "error", err)
+	}
 	log.Info("receiving", "source", c.Source, "warehouse", c.Warehouse)
 	folded, err := p.run(ctx, source)
 	landed := p.ingest.Landed().Books

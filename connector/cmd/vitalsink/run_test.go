@@ -5,11 +5,14 @@ import (
 	"errors"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"cloud.google.com/go/pubsub/v2/pstest"
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
@@ -17,6 +20,7 @@ import (
 	"vitalsink/connector/duckdb"
 	"vitalsink/connector/pubsub"
 	"vitalsink/schemas"
+	"vitalsink/transforms"
 )
 
 // leaks fails the test if it leaves goroutines behind. One of the client's own
@@ -47,14 +51,34 @@ func wait[T any](t *testing.T, from <-chan T, what string) T {
 	}
 }
 
-// startRun runs the command in this process. stop ends it as SIGTERM does and
-// returns what it wrote.
-func startRun(t *testing.T, file string) (stop func() string) {
+// terminal keeps what a command writes, which other goroutines may read.
+type terminal struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (o *terminal) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.Write(p)
+}
+
+func (o *terminal) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String()
+}
+
+// startRun runs the command in this process, and returns when it receives.
+// stop ends it as SIGTERM does and returns what it wrote.
+func startRun(t *testing.T, s *service, args []string) (stop func() string) {
 	t.Helper()
+	t.Setenv(emulator, s.Addr)
 	ctx, cancel := context.WithCancel(t.Context())
-	var out strings.Builder
+	var out terminal
 	code := make(chan int, 1)
-	go func() { code <- execute(ctx, runArgs(file), streams{nil, &out, &out}) }()
+	go func() { code <- execute(ctx, args, streams{nil, &out, &out}) }()
+	s.await(t, "the run to receive", func(_, _ int) bool { return strings.Contains(out.String(), "msg=receiving") })
 	return func() string {
 		t.Helper()
 		cancel()
@@ -65,17 +89,27 @@ func startRun(t *testing.T, file string) (stop func() string) {
 	}
 }
 
+// scenarioPart are n messages of the scenario.
+func scenarioPart(t *testing.T, n int) []transforms.Message {
+	t.Helper()
+	catalogue, err := schemas.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return someMessages(catalogue, n)
+}
+
 func TestRunLandsWhatIsPublished(t *testing.T) {
 	leaks(t)
 	s := newService(t)
-	messages := someMessages(t, 120)
+	messages := scenarioPart(t, 80)
 	file := filepath.Join(t.TempDir(), "run.duckdb")
-	s.publish(messages[:60])
-	stop := startRun(t, file)
-	s.awaitAcks(t, 60)
+	s.publish(messages[:40])
+	stop := startRun(t, s, runArgs(file))
+	s.awaitAcks(t, 40)
 	// What comes while it runs lands too.
-	s.publish(messages[60:])
-	s.awaitAcks(t, 120)
+	s.publish(messages[40:])
+	s.awaitAcks(t, 80)
 	wrote := stop()
 	if diff := cmp.Diff(s.loaded(t), mustTables(t, file)); diff != "" {
 		t.Errorf("tables of a load (-) and of the run (+):\n%s", diff)
@@ -91,21 +125,14 @@ func TestRunLandsWhatIsPublished(t *testing.T) {
 func TestRunCommitsWhenStopped(t *testing.T) {
 	leaks(t)
 	s := newService(t)
-	s.publish(someMessages(t, 20))
+	s.publish(scenarioPart(t, 20))
 	file := filepath.Join(t.TempDir(), "run.duckdb")
-	ctx, cancel := context.WithCancel(t.Context())
-	var out strings.Builder
-	code := make(chan int, 1)
-	args := append(runArgs(file), "--flush-interval", "1h", "--fold-interval", "1h")
-	go func() { code <- execute(ctx, args, streams{nil, &out, &out}) }()
+	stop := startRun(t, s, append(runArgs(file), "--flush-interval", "1h", "--fold-interval", "1h"))
 	s.await(t, "deliveries", func(delivered, _ int) bool { return delivered == 20 })
-	cancel()
-	if c := wait(t, code, "the end of the run"); c != exitDone {
-		t.Fatalf("run exited with %d: %s", c, out.String())
-	}
+	stop()
 	// What was still on its way to the process comes again after its lease.
 	s.expireLeases()
-	stop := startRun(t, file)
+	stop = startRun(t, s, runArgs(file))
 	s.awaitAcks(t, 20)
 	stop()
 	if diff := cmp.Diff(s.loaded(t), mustTables(t, file)); diff != "" {
@@ -142,19 +169,25 @@ func (c *counted) Receive(ctx context.Context, deliver func(context.Context, *co
 	})
 }
 
-// What could not be committed is given back at once, not when its lease ends,
-// and lands with the next run.
+// What could not be committed is given back at once, and lands with the next
+// run.
 func TestRunGivesBackWhatIsNotCommitted(t *testing.T) {
 	leaks(t)
 	s := newService(t)
-	messages := someMessages(t, 20)
+	messages := scenarioPart(t, 20)
 	s.publish(messages)
 	file := filepath.Join(t.TempDir(), "run.duckdb")
 	runStuck(t, s, file, len(messages))
-	if _, acked := s.progress(); acked != 0 {
-		t.Fatalf("%d messages are acknowledged, and none is committed", acked)
+	for _, m := range s.Messages() {
+		if m.Acks > 0 {
+			t.Errorf("message %s is acknowledged, and was not committed", m.ID)
+		}
+		if !slices.ContainsFunc(m.Modacks, func(a pstest.Modack) bool { return a.AckDeadline == 0 }) {
+			t.Errorf("message %s was not given back", m.ID)
+		}
 	}
-	stop := startRun(t, file)
+	s.expireLeases() // the server may have offered it to the run that was going
+	stop := startRun(t, s, runArgs(file))
 	s.awaitAcks(t, len(messages))
 	stop()
 	for _, m := range s.Messages() {
@@ -208,7 +241,7 @@ func runStuck(t *testing.T, s *service, file string, n int) {
 
 func TestRunNamesWhatIsMissing(t *testing.T) {
 	leaks(t)
-	newService(t)
+	t.Setenv(emulator, newService(t).Addr)
 	var out strings.Builder
 	args := []string{"run", "--warehouse", "duckdb://" + filepath.Join(t.TempDir(), "run.duckdb"), "--source", "pubsub://demo/nowhere"}
 	if code := execute(t.Context(), args, streams{nil, &out, &out}); code != exitFailed {
@@ -219,4 +252,3 @@ func TestRunNamesWhatIsMissing(t *testing.T) {
 		t.Errorf("%q does not name the subscription", last)
 	}
 }
-

@@ -38,23 +38,38 @@ func restLine(m transforms.Message) []byte {
 	return append(line, '\n')
 }
 
-// scenario writes the generator's scenario; with good, only those messages of
-// which everything lands: scenario OUT [good]
+// scenario writes some messages of the generator's scenario, of all kinds, and
+// those that are bad; with good, without them: scenario OUT N [good]
 func scenario(ts *testscript.TestScript, _ bool, args []string) {
-	if len(args) == 0 {
-		ts.Fatalf("usage: scenario OUT [good]")
+	if len(args) < 2 {
+		ts.Fatalf("usage: scenario OUT N [good]")
 	}
+	n, err := strconv.Atoi(args[1])
+	ts.Check(err)
 	catalogue, err := schemas.Load()
 	ts.Check(err)
 	decoder, err := transforms.NewDecoder(catalogue)
 	ts.Check(err)
+	all := synth.New(demoSeed, catalogue).Scenario(demoStart)
 	var out bytes.Buffer
-	for _, m := range synth.New(demoSeed, catalogue).Scenario(demoStart) {
-		if len(args) == 1 || decoder.Decode(&m).Outcome == transforms.Landed {
+	for i, m := range all {
+		good := decoder.Decode(&m).Outcome == transforms.Landed
+		chosen := i*n/len(all) != (i+1)*n/len(all) // n of them, evenly
+		if good && chosen || !good && len(args) == 2 {
 			out.Write(restLine(m))
 		}
 	}
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), out.Bytes(), 0o600))
+}
+
+// someMessages are n messages of the scenario, of all kinds.
+func someMessages(c *schemas.Catalogue, n int) []transforms.Message {
+	all := synth.New(demoSeed, c).Scenario(demoStart)
+	some := make([]transforms.Message, n)
+	for i := range some {
+		some[i] = all[i*len(all)/n]
+	}
+	return some
 }
 
 // message appends a Pub/Sub message to a file of messages:

@@ -36,7 +36,7 @@ func (f warehouseFlag) open(ctx context.Context, c *schemas.Catalogue) (*duckdb.
 func parseResource(flag, value string) (project, name string, err error) {
 	u, err := url.Parse(value)
 	if err != nil || u.Scheme != "pubsub" || u.Host == "" || strings.Count(u.Path, "/") != 1 || len(u.Path) < 2 {
-		return "", "", usage{fmt.Errorf("--%s %s: write pubsub://PROJECT/NAME", flag, value)}
+		return "", "", usage{fmt.Errorf("--%s %s: write pubsub://PROJECT/SUBSCRIPTION", flag, value)}
 	}
 	return u.Host, u.Path[1:], nil
 }
