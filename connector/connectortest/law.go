@@ -1,6 +1,7 @@
 package connectortest
 
 import (
+	"flag"
 	"fmt"
 	"testing"
 	"time"
@@ -15,6 +16,12 @@ import (
 // runs, and the moments of folds, the latest tables are those of the naive
 // fold over the messages.
 func (s *suite) law(t *testing.T) {
+	// Every example makes a warehouse of its own; more with -rapid.checks.
+	if f := flag.Lookup("rapid.checks"); f != nil && f.Value.String() == f.DefValue {
+		if err := flag.Set("rapid.checks", "40"); err != nil {
+			t.Fatal(err)
+		}
+	}
 	rapid.Check(t, func(rt *rapid.T) {
 		messages := rapid.SliceOfN(rapid.Custom(drawMessage), 1, 25).Draw(rt, "messages")
 		ref := newReference(s.catalogue)

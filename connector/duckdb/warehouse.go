@@ -195,9 +195,15 @@ func explain(err error) error {
 	return scrub(err)
 }
 
+// driverNoise is what database/sql puts before an error of opening a file.
+const driverNoise = "database/sql/driver: could not connect to database: "
+
 // scrub keeps the kind of a DuckDB error and the first part of its text:
 // errors about values quote them.
 func scrub(err error) error {
+	if text := err.Error(); strings.HasPrefix(text, driverNoise) {
+		return errors.New(strings.TrimPrefix(text, driverNoise))
+	}
 	var de *duckdb.Error
 	if !errors.As(err, &de) {
 		return err

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"io"
+	"slices"
 	"time"
 	"unicode/utf8"
 
@@ -68,33 +69,48 @@ var (
 
 // readEnvelope is nil for a bare event, which is told by its event_type.
 func readEnvelope(line []byte) (*envelope, error) {
-	env, seen := &envelope{}, false
+	env := &envelope{}
+	var inner *envelope
+	var seen []string
 	d := jx.DecodeBytes(line)
 	err := d.ObjBytes(func(d *jx.Decoder, key []byte) error {
-		switch string(key) {
+		name := string(key)
+		switch name {
 		case "event_type":
 			return errBare
-		case "message":
-			if d.Next() != jx.Object {
-				return d.Skip()
+		case "message", "data", "attributes", "messageId", "message_id", "publishTime", "publish_time":
+			if slices.Contains(seen, name) {
+				env.fault = "the message has its field " + name + " twice"
 			}
-			raw, err := d.Raw()
-			if err != nil {
-				return err
-			}
-			inner, err := readEnvelope(raw)
-			if inner != nil {
-				env, seen = inner, true
-			}
-			return err
-		case "data", "attributes", "messageId", "message_id", "publishTime", "publish_time":
-			seen = true
-			return env.field(d, string(key))
+			seen = append(seen, name)
+		default:
+			return d.Skip()
 		}
-		return d.Skip()
+		if name != "message" {
+			return env.field(d, name)
+		}
+		if d.Next() != jx.Object {
+			return d.Skip()
+		}
+		raw, err := d.Raw()
+		if err != nil {
+			return err
+		}
+		inner, err = readEnvelope(raw)
+		return err
 	})
-	if errors.Is(err, errBare) || err == nil && !seen {
+	switch {
+	case errors.Is(err, errBare):
 		return nil, nil
+	case inner == nil:
+		seen = slices.DeleteFunc(seen, func(name string) bool { return name == "message" })
+		if err == nil && len(seen) == 0 {
+			return nil, nil
+		}
+	case len(seen) == 1:
+		env = inner
+	default:
+		env.fault = "fields of a message stand beside a message"
 	}
 	if err == nil && (d.Next() != jx.Invalid || !atEnd(d.Skip())) {
 		err = errMore
@@ -147,6 +163,9 @@ func (e *envelope) readAttributes(d *jx.Decoder) error {
 			return d.Skip()
 		}
 		name := string(key)
+		if _, twice := e.attributes[name]; twice {
+			e.fault = "the message has an attribute twice"
+		}
 		value, err := d.Str()
 		e.attributes[name] = value
 		return err

@@ -92,17 +92,19 @@ var asMessages = cmp.Options{
 	cmp.Comparer(func(a, b []byte) bool { return bytes.Equal(a, b) }),
 }
 
+// What is refused goes to quarantine as the line it came in, under the hash of
+// that: another line may say the same message id and be in order.
 func TestParseLineRefuses(t *testing.T) {
-	for name, c := range map[string]struct{ line, id, detail string }{
-		"data of another type": {`{"data":17,"messageId":"m1"}`, "m1", "field data of the message is not a string"},
-		"no base64":            {`{"data":"!","messageId":"m1"}`, "m1", "field data of the message is not base64"},
-		"base64 cut short":     {`{"data":"e30","messageId":"m1"}`, "m1", "field data of the message is not base64"},
-		"id of another type":   {`{"data":"e30=","messageId":1}`, "", "field messageId of the message is not a string"},
-		"no time":              {`{"data":"e30=","messageId":"m1","publishTime":"noon"}`, "m1", "field publishTime of the message is not a time"},
-		"a year too far":       {`{"data":"e30=","messageId":"m1","publishTime":"10000-01-01T00:00:00Z"}`, "m1", "field publishTime of the message is not a time"},
-		"attributes as a list": {`{"data":"e30=","messageId":"m1","attributes":[]}`, "m1", "field attributes of the message is not an object"},
-		"a number in them":     {`{"data":"e30=","messageId":"m1","attributes":{"a":1}}`, "m1", "an attribute of the message is not a string"},
-		"wrapped":              {`{"message":{"data":"!","messageId":"m1"}}`, "m1", "field data of the message is not base64"},
+	for name, c := range map[string]struct{ line, detail string }{
+		"data of another type": {`{"data":17,"messageId":"m1"}`, "field data of the message is not a string"},
+		"no base64":            {`{"data":"!","messageId":"m1"}`, "field data of the message is not base64"},
+		"base64 cut short":     {`{"data":"e30","messageId":"m1"}`, "field data of the message is not base64"},
+		"id of another type":   {`{"data":"e30=","messageId":1}`, "field messageId of the message is not a string"},
+		"no time":              {`{"data":"e30=","messageId":"m1","publishTime":"noon"}`, "field publishTime of the message is not a time"},
+		"a year too far":       {`{"data":"e30=","messageId":"m1","publishTime":"10000-01-01T00:00:00Z"}`, "field publishTime of the message is not a time"},
+		"attributes as a list": {`{"data":"e30=","messageId":"m1","attributes":[]}`, "field attributes of the message is not an object"},
+		"a number in them":     {`{"data":"e30=","messageId":"m1","attributes":{"a":1}}`, "an attribute of the message is not a string"},
+		"wrapped":              {`{"message":{"data":"!","messageId":"m1"}}`, "field data of the message is not base64"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := parseLine([]byte(c.line), published, began)
@@ -112,21 +114,20 @@ func TestParseLineRefuses(t *testing.T) {
 			if m.Refusal.Reason != transforms.BadEnvelope || m.Refusal.Detail != c.detail {
 				t.Errorf("refused with %v, want %s: %s", m.Refusal, transforms.BadEnvelope, c.detail)
 			}
-			if c.id == "" {
-				c.id = lineID([]byte(c.line))
-			}
-			if m.ID != c.id {
-				t.Errorf("id %q, want %q", m.ID, c.id)
-			}
-			if string(m.Data) != c.line {
-				t.Errorf("what goes to quarantine is %q, want the line", m.Data)
+			if m.ID != lineID([]byte(c.line)) || string(m.Data) != c.line {
+				t.Errorf("refused as %s: %s", m.ID, m.Data)
 			}
 		})
 	}
+	// What could be read of it is kept.
+	m := parseLine([]byte(`{"data":"!","attributes":{"a":"b"},"publishTime":"2026-03-01T08:00:00.123456789Z"}`), published, began)
+	if m.Refusal == nil || m.Attributes["a"] != "b" || !m.PublishTime.Equal(delivered) || !m.AsOf.IsZero() {
+		t.Errorf("of a line that is refused this is kept: %+v", m)
+	}
 }
 
-// FAILS TODAY. Of a field that is there twice the last one wins, and what the
-// first held is lost silently; an event with a field twice is quarantined.
+// A field that is there twice would win with its last value, and what the
+// first held would be lost silently.
 func TestParseLineRefusesTwice(t *testing.T) {
 	for _, line := range []string{
 		`{"data":"e30=","data":"W10=","messageId":"m1"}`,

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/klauspost/compress/flate"
 	"github.com/klauspost/compress/gzip"
 
 	"vitalsink/connector"
@@ -164,6 +165,7 @@ func (s *Source) open(path string) (name string, in io.ReadCloser, err error) {
 // explain leaves out what the caller says already.
 func explain(err error) error {
 	var pe *fs.PathError
+	var corrupt flate.CorruptInputError
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return errors.New("there is no such file")
@@ -171,7 +173,7 @@ func explain(err error) error {
 		return pe.Err
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return errors.New("gzip is truncated")
-	case errors.Is(err, gzip.ErrChecksum) || errors.Is(err, gzip.ErrHeader):
+	case errors.Is(err, gzip.ErrChecksum) || errors.Is(err, gzip.ErrHeader) || errors.As(err, &corrupt):
 		return errors.New("gzip is corrupt")
 	}
 	return err

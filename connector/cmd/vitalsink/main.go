@@ -107,22 +107,31 @@ func commandOf(err error) string {
 	return "vitalsink"
 }
 
-// report prints how a command ended, once, and returns its exit code.
+// report prints how a command ended and returns its exit code: of several
+// errors the worst counts, and a failure is worse than what needs a person.
 func report(std streams, err error) int {
+	if several, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // each part is looked at below
+		code := exitDone
+		for _, part := range several.Unwrap() {
+			if c := report(std, part); code == exitDone || c == exitFailed {
+				code = c
+			}
+		}
+		return code
+	}
 	var needs attention
 	var wrong usage
+	code := exitFailed
 	switch {
 	case err == nil:
 		return exitDone
 	case errors.As(err, &needs):
-		fmt.Fprintln(std.err, "vitalsink:", needs.why)
-		return exitAttention
+		code = exitAttention
 	case errors.As(err, &wrong):
-		fmt.Fprintln(std.err, "vitalsink:", wrong.error)
-		return exitUsage
+		code = exitUsage
 	}
 	fmt.Fprintln(std.err, "vitalsink:", err)
-	return exitFailed
+	return code
 }
 
 // printJSON prints the one object that --json promises.
