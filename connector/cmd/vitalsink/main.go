@@ -110,7 +110,7 @@ func commandOf(err error) string {
 // report prints how a command ended and returns its exit code: of several
 // errors the worst counts, and a failure is worse than what needs a person.
 func report(std streams, err error) int {
-	if several, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // each part is looked at below
+	if several, ok := err.(interface{ Unwrap() []error }); ok {
 		code := exitDone
 		for _, part := range several.Unwrap() {
 			if c := report(std, part); code == exitDone || c == exitFailed {
