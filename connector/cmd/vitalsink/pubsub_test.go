@@ -5,6 +5,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -101,6 +102,8 @@ func (s *service) await(t *testing.T, what string, holds func(delivered, acked i
 		}
 		select {
 		case <-ctx.Done():
+			stacks := make([]byte, 1<<20)
+			t.Logf("%s", stacks[:runtime.Stack(stacks, true)]) // who waits for whom
 			t.Fatalf("waited in vain for %s: %d messages delivered, %d acknowledged", what, delivered, acked)
 		case <-leases.C:
 			s.expireLeases()
