@@ -64,11 +64,13 @@ func (in *Ingest) Run(ctx context.Context, source Source) error {
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
 	g, gctx := errgroup.WithContext(ctx)
-	messages := make(chan *Message)
+	// Not closed at the end: a source that had to be left alone may still try
+	// to deliver, and is refused then.
+	messages, exhausted := make(chan *Message), make(chan struct{})
 	commits := make(chan *openBatch)
 	workers := make([]*worker, in.Workers)
 	for i := range workers {
-		w, err := newWorker(in, messages, commits)
+		w, err := newWorker(in, messages, exhausted, commits)
 		if err != nil {
 			return err
 		}
@@ -80,7 +82,7 @@ func (in *Ingest) Run(ctx context.Context, source Source) error {
 		}
 	}
 	g.Go(func() error {
-		defer close(messages)
+		defer close(exhausted)
 		return in.receive(gctx, source, messages)
 	})
 	var filling sync.WaitGroup
@@ -184,13 +186,14 @@ func graceful(ctx context.Context, grace time.Duration) (context.Context, contex
 
 // worker decodes messages into batches of its own.
 type worker struct {
-	in       *Ingest
-	decoder  *transforms.Decoder
-	messages <-chan *Message
-	commits  chan<- *openBatch
-	pressed  chan struct{} // somebody needs the memory
-	open     map[batchKey]*openBatch
-	due      *time.Timer
+	in        *Ingest
+	decoder   *transforms.Decoder
+	messages  <-chan *Message
+	exhausted <-chan struct{} // no more will come
+	commits   chan<- *openBatch
+	pressed   chan struct{} // somebody needs the memory
+	open      map[batchKey]*openBatch
+	due       *time.Timer
 }
 
 type batchKey struct {
@@ -198,7 +201,7 @@ type batchKey struct {
 	lane  Lane
 }
 
-func newWorker(in *Ingest, messages <-chan *Message, commits chan<- *openBatch) (*worker, error) {
+func newWorker(in *Ingest, messages <-chan *Message, exhausted <-chan struct{}, commits chan<- *openBatch) (*worker, error) {
 	d, err := transforms.NewDecoder(in.Catalogue)
 	if err != nil {
 		return nil, err
@@ -206,7 +209,7 @@ func newWorker(in *Ingest, messages <-chan *Message, commits chan<- *openBatch) 
 	due := time.NewTimer(in.FlushInterval)
 	due.Stop()
 	return &worker{
-		in: in, decoder: d, messages: messages, commits: commits,
+		in: in, decoder: d, messages: messages, exhausted: exhausted, commits: commits,
 		pressed: make(chan struct{}, 1), open: map[batchKey]*openBatch{}, due: due,
 	}, nil
 }
@@ -224,12 +227,11 @@ func (w *worker) run(ctx context.Context) error {
 	defer w.due.Stop()
 	for {
 		select {
-		case m, ok := <-w.messages:
-			if !ok {
-				w.flush()
-				return nil
-			}
+		case m := <-w.messages:
 			w.take(ctx, m)
+		case <-w.exhausted:
+			w.flush()
+			return nil
 		case <-w.due.C:
 			w.flush()
 		case <-w.pressed:

@@ -244,3 +244,40 @@ func TestMemoryBound(t *testing.T) {
 	}
 	t.Logf("peak %d bytes, limit %d, %d batches", peak.Load(), limit, in.Landed().Batches)
 }
+
+// stubborn is a source that delivers after Receive returned, as a client does
+// that does not hear the order to stop.
+type stubborn struct {
+	ended chan struct{} // closed when Run has returned
+	late  chan error
+}
+
+func (s stubborn) Receive(ctx context.Context, deliver func(context.Context, *connector.Message) error) error {
+	go func() {
+		<-s.ended
+		for range 100 {
+			if err := deliver(context.Background(), &connector.Message{}); err == nil {
+				s.late <- errors.New("a message was taken after the end")
+				return
+			}
+		}
+		s.late <- nil
+	}()
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// TestDeliveryAfterTheEnd: it is refused, and nothing breaks.
+func TestDeliveryAfterTheEnd(t *testing.T) {
+	in := newIngest(t, openFile(t))
+	ctx, cancel := context.WithCancel(context.Background())
+	s := stubborn{make(chan struct{}), make(chan error, 1)}
+	cancel()
+	if err := in.Run(ctx, s); err != nil {
+		t.Fatal(err)
+	}
+	close(s.ended)
+	if err := <-s.late; err != nil {
+		t.Error(err)
+	}
+}
