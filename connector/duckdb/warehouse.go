@@ -61,6 +61,10 @@ func create(ctx context.Context, path string, c *schemas.Catalogue) error {
 	if err := checkPath(path, false); err != nil {
 		return fmt.Errorf("open duckdb file: %w", err)
 	}
+	if _, err := os.Stat(path + ".wal"); err == nil {
+		// DuckDB would play it into the new file.
+		return fmt.Errorf("create duckdb file %s: there is a journal %s.wal of a file that is gone; restore the file, or remove the journal", path, path)
+	}
 	unfinished := path + ".new"
 	for _, leftover := range []string{unfinished, unfinished + ".wal"} {
 		if err := os.Remove(leftover); err != nil && !errors.Is(err, fs.ErrNotExist) {
