@@ -38,11 +38,13 @@ type Folded struct {
 }
 
 // Fold merges until nothing is pending. A table that fails does not keep the
-// others from being folded; its batches stay pending.
+// others from being folded; its batches stay pending. The error is ErrFenced
+// if other folders kept being faster.
 func (f *Folder) Fold(ctx context.Context) (Folded, error) {
 	done := Folded{Tables: map[string]MergeBooks{}}
 	failed := map[string]error{}
-	for lost := 0; lost < maxLost; {
+	lost := 0
+	for lost < maxLost {
 		pending, err := f.Warehouse.Pending(ctx)
 		if err != nil {
 			return done, errors.Join(joinFailed(failed), fmt.Errorf("read what is pending: %w", err))
@@ -71,6 +73,9 @@ func (f *Folder) Fold(ctx context.Context) (Folded, error) {
 		if !progress {
 			break
 		}
+	}
+	if lost >= maxLost {
+		return done, errors.Join(joinFailed(failed), fmt.Errorf("%w, %d times; what is pending stays so until the next fold", ErrFenced, lost))
 	}
 	if done.Newer > 0 {
 		f.Log.Warn("batches of a newer catalogue wait: fold them with a newer vitalsink", "batches", done.Newer)

@@ -245,6 +245,26 @@ func TestMemoryBound(t *testing.T) {
 	t.Logf("peak %d bytes, limit %d, %d batches", peak.Load(), limit, in.Landed().Batches)
 }
 
+// outrun is a warehouse in which another fold is always faster.
+type outrun struct{ connector.Warehouse }
+
+func (outrun) Merge(context.Context, *connector.Merge) (connector.MergeBooks, error) {
+	return connector.MergeBooks{}, connector.ErrFenced
+}
+
+// TestFoldLoses: a fold that never gets its turn says so; it did once end as
+// if all were folded.
+func TestFoldLoses(t *testing.T) {
+	w := openFile(t)
+	if err := newIngest(t, w).Run(context.Background(), &door{n: 1, samples: 1}); err != nil {
+		t.Fatal(err)
+	}
+	folder := &connector.Folder{Warehouse: outrun{w}, Catalogue: catalogue(t), Log: slog.New(slog.DiscardHandler)}
+	if _, err := folder.Fold(context.Background()); !errors.Is(err, connector.ErrFenced) {
+		t.Errorf("fold: %v, want ErrFenced", err)
+	}
+}
+
 // stubborn is a source that delivers after Receive returned, as a client does
 // that does not hear the order to stop.
 type stubborn struct {

@@ -248,7 +248,7 @@ func (r *reader) samples(trie *node, path string, depth int) error {
 	case jx.Null:
 		return r.json.Null()
 	case jx.Object:
-		return r.sample(trie, path, depth)
+		return r.sample(trie, depth)
 	case jx.Array:
 	default:
 		return Refuse(BadShape, path, "neither a list of samples nor a sample")
@@ -258,14 +258,14 @@ func (r *reader) samples(trie *node, path string, depth int) error {
 		return err
 	}
 	for it.Next() {
-		if err := r.sample(trie, path, depth+1); err != nil {
+		if err := r.sample(trie, depth+1); err != nil {
 			return err
 		}
 	}
 	return it.Err()
 }
 
-func (r *reader) sample(trie *node, path string, depth int) error {
+func (r *reader) sample(trie *node, depth int) error {
 	row := r.newRow()
 	if r.json.Next() == jx.Object {
 		err := r.object(trie, row, depth+1)

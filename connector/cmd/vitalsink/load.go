@@ -14,7 +14,6 @@ import (
 
 	"vitalsink/connector"
 	"vitalsink/connector/files"
-	"vitalsink/schemas"
 )
 
 type loadCommand struct {
@@ -55,11 +54,7 @@ func (c *loadCommand) Run(ctx context.Context, std streams, log *slog.Logger) (e
 	if err != nil {
 		return err
 	}
-	catalogue, err := schemas.Load()
-	if err != nil {
-		return err
-	}
-	warehouse, err := c.open(ctx, catalogue)
+	catalogue, warehouse, err := c.open(ctx)
 	if err != nil {
 		return err
 	}

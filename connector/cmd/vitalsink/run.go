@@ -11,7 +11,6 @@ import (
 
 	"vitalsink/connector"
 	"vitalsink/connector/pubsub"
-	"vitalsink/schemas"
 )
 
 // lastFold is how long the fold at the end of a run may take.
@@ -41,11 +40,7 @@ func (c *runCommand) Run(ctx context.Context, log *slog.Logger) (err error) {
 	if c.FlushInterval <= 0 || c.FoldInterval <= 0 {
 		return usage{errors.New("--flush-interval and --fold-interval must be more than 0")}
 	}
-	catalogue, err := schemas.Load()
-	if err != nil {
-		return err
-	}
-	warehouse, err := c.open(ctx, catalogue)
+	catalogue, warehouse, err := c.open(ctx)
 	if err != nil {
 		return err
 	}

@@ -24,12 +24,18 @@ func (f warehouseFlag) path() (string, error) {
 	return path, nil
 }
 
-func (f warehouseFlag) open(ctx context.Context, c *schemas.Catalogue) (*duckdb.Warehouse, error) {
+// open opens the warehouse for the tables of this binary's catalogue.
+func (f warehouseFlag) open(ctx context.Context) (*schemas.Catalogue, *duckdb.Warehouse, error) {
 	path, err := f.path()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return duckdb.Open(ctx, path, c)
+	catalogue, err := schemas.Load()
+	if err != nil {
+		return nil, nil, err
+	}
+	warehouse, err := duckdb.Open(ctx, path, catalogue)
+	return catalogue, warehouse, err
 }
 
 // parseResource reads pubsub://PROJECT/NAME.
