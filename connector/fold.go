@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -25,6 +26,8 @@ type Folder struct {
 	Log       *slog.Logger
 	// MaxRows of one merge. Optional, default 2 million.
 	MaxRows int
+	// Metrics are told what happens. Optional.
+	Metrics *Metrics
 }
 
 // Folded is what a fold did.
@@ -37,10 +40,11 @@ type Folded struct {
 	Newer int `json:"newer_batches"`
 }
 
-// Fold merges until nothing is pending. A table that fails does not keep the
-// others from being folded; its batches stay pending. The error is ErrFenced
-// if other folders kept being faster.
-func (f *Folder) Fold(ctx context.Context) (Folded, error) {
+// Fold merges until nothing is pending in these lanes, which are all if none
+// is named. A table that fails does not keep the others from being folded;
+// its batches stay pending. The error is ErrFenced if other folders kept
+// being faster.
+func (f *Folder) Fold(ctx context.Context, lanes ...Lane) (Folded, error) {
 	done := Folded{Tables: map[string]MergeBooks{}}
 	failed := map[string]error{}
 	lost := 0
@@ -49,14 +53,17 @@ func (f *Folder) Fold(ctx context.Context) (Folded, error) {
 		if err != nil {
 			return done, errors.Join(joinFailed(failed), fmt.Errorf("read what is pending: %w", err))
 		}
-		merges, newer := f.plan(pending)
+		f.Metrics.pending(pending.Batches)
+		merges, newer := f.plan(pending, lanes)
 		done.Newer = newer
 		progress := false
 		for _, m := range merges {
 			if failed[m.Table.Name] != nil {
 				continue
 			}
+			began := time.Now()
 			books, err := f.Warehouse.Merge(ctx, m)
+			f.Metrics.merged(m, books, time.Since(began), err)
 			switch {
 			case err == nil:
 				done.add(m.Table.Name, books)
@@ -99,9 +106,10 @@ func (d *Folded) add(table string, books MergeBooks) {
 	d.Tables[table] = sum
 }
 
-// plan makes at most one merge per table: whole batches of one lane, oldest
-// first, up to MaxRows. It also counts the batches of a newer catalogue.
-func (f *Folder) plan(p *Pending) (merges []*Merge, newer int) {
+// plan makes at most one merge per table: whole batches of one of the lanes,
+// oldest first, up to MaxRows. It also counts the batches of a newer
+// catalogue.
+func (f *Folder) plan(p *Pending, lanes []Lane) (merges []*Merge, newer int) {
 	limit := f.MaxRows
 	if limit == 0 {
 		limit = maxFoldRows
@@ -112,6 +120,9 @@ func (f *Folder) plan(p *Pending) (merges []*Merge, newer int) {
 		t := f.Catalogue.Table(b.Table)
 		if t == nil || b.CatalogueVersion > f.Catalogue.Version {
 			newer++
+			continue
+		}
+		if len(lanes) > 0 && !slices.Contains(lanes, b.Lane) {
 			continue
 		}
 		m := open[b.Table]

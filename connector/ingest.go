@@ -2,6 +2,7 @@ package connector
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"runtime"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/apache/arrow/go/v17/arrow/memory"
+	"github.com/cenkalti/backoff/v5"
 	"golang.org/x/sync/errgroup"
 
 	"vitalsink/schemas"
@@ -51,16 +53,29 @@ type Ingest struct {
 	// yet. It is overrun by at most one message per worker. Optional, default
 	// 512 MiB.
 	MaxHeld int64
+	// MaxMessages is how many messages the source lets out of its hands; from
+	// half of it on batches are committed, or the source would wait for us
+	// and we for the source. Optional, default unlimited.
+	MaxMessages int
+	// GiveUp is for how long an append that fails is tried again, counted
+	// from the arrival of the batch's oldest message. Meanwhile nothing is
+	// received. Optional, default 0: the first failure ends the ingest.
+	GiveUp time.Duration
+	// Metrics are told what happens. Optional.
+	Metrics *Metrics
 
+	once  sync.Once
 	held  *budget
+	hand  hand
+	gate  *gate
 	tally tally
 }
 
 // Run receives from the source until it is exhausted or ctx is done, and
 // commits what it received. A message that could not be committed is given
-// back to the source. Run may be called once.
+// back to the source, but after ErrGivenUp; then Run may be called again.
 func (in *Ingest) Run(ctx context.Context, source Source) error {
-	in.setDefaults()
+	in.once.Do(in.setDefaults)
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
 	g, gctx := errgroup.WithContext(ctx)
@@ -119,18 +134,25 @@ func (in *Ingest) setDefaults() {
 	if in.MaxHeld == 0 {
 		in.MaxHeld = defaultMaxHeld
 	}
-	in.held = newBudget(in.MaxHeld)
+	in.held = &budget{limit: in.MaxHeld}
+	in.Allocator = counted{in.Allocator, in.held}
+	in.gate = newGate(in.Log)
 }
 
 func (in *Ingest) receive(ctx context.Context, source Source, messages chan<- *Message) error {
+	in.hand.messages.Store(0) // what was given up is no longer ours
+	in.hand.waiting.Store(0)
 	err := source.Receive(ctx, func(dctx context.Context, m *Message) error {
+		in.hand.offer(m)
 		select {
 		case messages <- m:
 			return nil
 		case <-ctx.Done():
-			return ctx.Err()
+			in.hand.refuse(m)
+			return context.Cause(ctx)
 		case <-dctx.Done():
-			return dctx.Err()
+			in.hand.refuse(m)
+			return context.Cause(dctx)
 		}
 	})
 	if err != nil && ctx.Err() == nil {
@@ -141,7 +163,7 @@ func (in *Ingest) receive(ctx context.Context, source Source, messages chan<- *M
 
 // commitAll appends batches as they come, until there are no more. After a
 // failure the source is stopped and the other batches are given back, so that
-// nobody waits for them.
+// nobody waits for them; what is given up, is not.
 func (in *Ingest) commitAll(ctx context.Context, commits <-chan *openBatch, fail context.CancelCauseFunc) error {
 	var failure error
 	for b := range commits {
@@ -150,7 +172,9 @@ func (in *Ingest) commitAll(ctx context.Context, commits <-chan *openBatch, fail
 		} else if failure = in.commit(ctx, b); failure != nil {
 			fail(failure)
 		}
-		b.settle(failure == nil)
+		if !errors.Is(failure, ErrGivenUp) {
+			b.settle(failure == nil)
+		}
 		in.held.release(b.held)
 	}
 	return failure
@@ -162,16 +186,109 @@ func (in *Ingest) commit(ctx context.Context, open *openBatch) error {
 	if err := b.check(); err != nil {
 		return err
 	}
-	if err := in.Warehouse.Append(ctx, b); err != nil {
+	if err := in.persist(ctx, b, open.received); err != nil {
 		return fmt.Errorf("append %d rows to the log of %s: %w", b.Books.Rows, b.Table.Name, err)
 	}
 	in.tally.add(b, open.reasons)
+	in.Metrics.committed(b, open)
 	if b.Table.Name == schemas.QuarantineTable {
 		in.Log.Warn("messages went to quarantine, in full or in part; query the view quarantine for each",
 			"messages", len(open.messages), "reasons", open.reasons)
 	}
 	in.Log.Debug("batch committed", "batch", b.ID, "table", b.Table.Name, "rows", b.Books.Rows)
 	return nil
+}
+
+// persist appends a batch, again and again if it has to.
+func (in *Ingest) persist(ctx context.Context, b *Batch, received time.Time) error {
+	pauses := backoff.NewExponentialBackOff()
+	pauses.InitialInterval, pauses.MaxInterval = time.Second, 30*time.Second
+	for {
+		err := in.append(ctx, b, received)
+		switch {
+		case err == nil:
+			in.gate.open()
+			return nil
+		case in.GiveUp == 0 || ctx.Err() != nil || errors.Is(err, ErrBooks):
+			return err
+		}
+		in.gate.shut(err)
+		if time.Since(received) > in.GiveUp {
+			return fmt.Errorf("%w: %w", ErrGivenUp, err)
+		}
+		if !in.pause(ctx, pauses.NextBackOff()) {
+			return err
+		}
+		// An append that failed may have been committed all the same. Under
+		// another name the rows are there twice, which a fold mends; under
+		// the same one the batch would have more rows than it says.
+		b.ID, b.AppendedAt = newID(), now()
+	}
+}
+
+// append tries once. One that hangs is cut off when its batch is to be given
+// up; but messages that had to wait for long get their chance too.
+func (in *Ingest) append(ctx context.Context, b *Batch, received time.Time) error {
+	began := time.Now()
+	if in.GiveUp > 0 {
+		chance := max(in.GiveUp-began.Sub(received), in.GiveUp/10)
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, chance)
+		defer cancel()
+	}
+	err := in.Warehouse.Append(ctx, b)
+	in.Metrics.appended(b.Table.Name, time.Since(began), err)
+	return err
+}
+
+// pause waits for a while, or until another append has worked. It is false
+// when ctx is done.
+func (in *Ingest) pause(ctx context.Context, d time.Duration) bool {
+	_, changed := in.gate.state()
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-changed:
+	case <-ctx.Done():
+		return false
+	}
+	return true
+}
+
+// probeEvery is how often a warehouse that fails is asked whether it works.
+const probeEvery = time.Minute
+
+// AwaitWarehouse returns when the warehouse takes a batch again, or ctx is
+// done. Nothing is in hand then, so it is one without rows.
+func (in *Ingest) AwaitWarehouse(ctx context.Context) error {
+	for {
+		empty := newOpenBatch(in.Allocator, in.Catalogue.Versioned()[0], Recent).batch(in.Catalogue.Version)
+		err := in.Warehouse.Append(ctx, empty)
+		empty.Record.Release()
+		if err == nil {
+			in.gate.open()
+			return nil
+		}
+		if !in.pause(ctx, probeEvery) {
+			return ctx.Err()
+		}
+	}
+}
+
+// Paused tells since when the warehouse fails and nothing is received; zero
+// if it does not.
+func (in *Ingest) Paused() time.Time {
+	in.once.Do(in.setDefaults)
+	since, _ := in.gate.state()
+	return since
+}
+
+// Held is the number of bytes in hand: of messages that wait or are not
+// committed yet, and of their rows.
+func (in *Ingest) Held() int64 {
+	in.once.Do(in.setDefaults)
+	return in.held.used.Load() + in.hand.waiting.Load()
 }
 
 // graceful is done the given time after ctx is; its cancel frees it.
@@ -193,6 +310,7 @@ type worker struct {
 	commits   chan<- *openBatch
 	pressed   chan struct{} // somebody needs the memory
 	open      map[batchKey]*openBatch
+	filling   int // messages in the open batches
 	due       *time.Timer
 }
 
@@ -226,9 +344,12 @@ func (w *worker) askFlush() {
 func (w *worker) run(ctx context.Context) error {
 	defer w.due.Stop()
 	for {
+		messages, changed := w.in.gate.pass(w.messages)
 		select {
-		case m := <-w.messages:
+		case m := <-messages:
+			w.in.hand.waiting.Add(-m.size())
 			w.take(ctx, m)
+		case <-changed:
 		case <-w.exhausted:
 			w.flush()
 			return nil
@@ -249,21 +370,28 @@ func (w *worker) take(ctx context.Context, m *Message) {
 	if w.in.held.full() {
 		w.flush()
 		if w.in.held.wait(ctx) != nil {
-			m.Nack()
+			w.in.hand.messages.Add(-1)
+			if !errors.Is(context.Cause(ctx), ErrGivenUp) {
+				m.Nack()
+			}
 			return
 		}
 	}
 	d := w.decoder.Decode(&m.Message)
+	w.in.Metrics.received(d)
 	parts := w.parts(d)
 	m.open.Store(int32(len(parts)))
+	w.filling += len(parts)
 	for _, part := range parts {
-		held := part.add(m, d)
-		w.in.held.take(held)
+		w.in.held.take(part.add(m, d))
 	}
 	for _, part := range parts {
-		if part.builder.Rows() >= w.in.FlushRows || part.held >= w.in.FlushBytes {
+		if part.builder.Rows() >= w.in.FlushRows || part.builder.Bytes()+part.held >= w.in.FlushBytes {
 			w.send(part)
 		}
+	}
+	if w.in.MaxMessages > 0 && w.filling >= max(1, w.in.MaxMessages/(2*w.in.Workers)) {
+		w.flush()
 	}
 }
 
@@ -306,5 +434,6 @@ func (w *worker) flush() {
 
 func (w *worker) send(b *openBatch) {
 	delete(w.open, batchKey{b.table.Name, b.lane})
+	w.filling -= len(b.messages)
 	w.commits <- b
 }

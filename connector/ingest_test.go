@@ -46,7 +46,7 @@ func catalogue(t testing.TB) *schemas.Catalogue {
 
 func openFile(t testing.TB) *duckdb.Warehouse {
 	t.Helper()
-	w, err := duckdb.Open(context.Background(), filepath.Join(t.TempDir(), "test.duckdb"), catalogue(t))
+	w, err := duckdb.Open(context.Background(), duckdb.Config{Path: filepath.Join(t.TempDir(), "test.duckdb"), Catalogue: catalogue(t)})
 	if err != nil {
 		t.Fatal(err)
 	}

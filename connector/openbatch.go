@@ -1,6 +1,8 @@
 package connector
 
 import (
+	"time"
+
 	"github.com/apache/arrow/go/v17/arrow/memory"
 
 	"vitalsink/schemas"
@@ -15,7 +17,8 @@ type openBatch struct {
 	messages []*Message
 	books    Books
 	reasons  map[transforms.Reason]int
-	held     int64
+	received time.Time // when the oldest message was
+	held     int64     // bytes of the messages
 }
 
 func newOpenBatch(mem memory.Allocator, t *schemas.Table, lane Lane) *openBatch {
@@ -24,15 +27,13 @@ func newOpenBatch(mem memory.Allocator, t *schemas.Table, lane Lane) *openBatch 
 	}
 }
 
-// messageOverhead is about what a message takes beside its bytes.
-const messageOverhead = 512
-
-// add puts the batch's part of a message into it and returns the bytes by
-// which it grew. A message in two batches is counted with its rows, if any
-// landed.
+// add puts the batch's part of a message into it and returns what the message
+// takes. A message in two batches is counted with its rows, if any landed.
 func (b *openBatch) add(m *Message, d *transforms.Decoded) int64 {
-	before := b.builder.Bytes()
 	b.messages = append(b.messages, m)
+	if b.received.IsZero() || m.received.Before(b.received) {
+		b.received = m.received
+	}
 	if b.table.Name == schemas.QuarantineTable {
 		b.builder.AppendQuarantine(d)
 		for _, why := range d.Refusals() {
@@ -44,9 +45,9 @@ func (b *openBatch) add(m *Message, d *transforms.Decoded) int64 {
 	if (b.table.Name == schemas.QuarantineTable) == (d.Outcome == transforms.Quarantined) {
 		b.count(d)
 	}
-	grown := b.builder.Bytes() - before + int64(len(m.Data)) + messageOverhead
-	b.held += grown
-	return grown
+	size := m.size()
+	b.held += size
+	return size
 }
 
 func (b *openBatch) count(d *transforms.Decoded) {
@@ -68,7 +69,7 @@ func (b *openBatch) count(d *transforms.Decoded) {
 	}
 }
 
-// batch closes the batch.
+// batch closes the batch. The caller releases its record.
 func (b *openBatch) batch(catalogueVersion int) *Batch {
 	record := b.builder.NewRecord()
 	b.builder.Release()

@@ -24,6 +24,11 @@ const (
 	Empty                            // valid, but there are no rows in it
 )
 
+// String is the outcome as the registry's columns and the metrics name it.
+func (o Outcome) String() string {
+	return [...]string{"landed", "partly_quarantined", "quarantined", "empty"}[o]
+}
+
 // Decoder reads messages. It is not safe for concurrent use.
 type Decoder struct {
 	router *router

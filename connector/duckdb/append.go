@@ -15,26 +15,26 @@ import (
 // incoming is the view that shows a batch's rows to DuckDB.
 const incoming = "incoming"
 
-// Append writes log rows and registry row in one transaction.
-func (w *Warehouse) Append(ctx context.Context, b *connector.Batch) error {
-	w.appending.Lock()
-	defer w.appending.Unlock()
+// append writes log rows and registry row in one transaction.
+func (s *store) append(ctx context.Context, b *connector.Batch) error {
+	s.appending.Lock()
+	defer s.appending.Unlock()
 	if b.Books.Rows == 0 {
-		return w.inTransaction(ctx, w.appends, func(tx *sql.Tx) error { return w.register(ctx, tx, b) })
+		return s.inTransaction(ctx, s.appends, func(tx *sql.Tx) error { return s.register(ctx, tx, b) })
 	}
-	stmt, err := w.render("append.sql", struct {
+	stmt, err := s.render("append.sql", struct {
 		Database, Log, Incoming string
 		Columns                 []string
-	}{w.database, logOf(b.Table.Name), incoming, namesOf(b.Table).Columns})
+	}{s.database, logOf(b.Table.Name), incoming, namesOf(b.Table).Columns})
 	if err != nil {
 		return err
 	}
-	release, err := scanArrow(w.appends, b.Record, incoming)
+	release, err := scanArrow(s.appends, b.Record, incoming)
 	if err != nil {
 		return err
 	}
 	defer release()
-	return w.inTransaction(ctx, w.appends, func(tx *sql.Tx) error {
+	return s.inTransaction(ctx, s.appends, func(tx *sql.Tx) error {
 		res, err := tx.ExecContext(ctx, stmt, b.ID, b.AppendedAt)
 		if err != nil {
 			return err
@@ -42,16 +42,16 @@ func (w *Warehouse) Append(ctx context.Context, b *connector.Batch) error {
 		if n, err := res.RowsAffected(); err != nil || n != int64(b.Books.Rows) {
 			return fmt.Errorf("%w: %d rows written of %d (%w)", connector.ErrBooks, n, b.Books.Rows, err)
 		}
-		return w.register(ctx, tx, b)
+		return s.register(ctx, tx, b)
 	})
 }
 
 // register enters the batch into the registry.
-func (w *Warehouse) register(ctx context.Context, tx *sql.Tx, b *connector.Batch) error {
+func (s *store) register(ctx context.Context, tx *sql.Tx, b *connector.Batch) error {
 	// Lists must not be nil, which would be NULL.
 	days := append([]time.Time{}, b.Days...)
 	resources := append([]string{}, b.Resources...)
-	return w.insertRow(ctx, tx, schemas.BatchesTable, map[string]any{
+	return s.insertRow(ctx, tx, schemas.BatchesTable, map[string]any{
 		"batch_id": b.ID, "table_name": b.Table.Name, "lane": string(b.Lane),
 		"catalogue_version": b.CatalogueVersion, "appended_at": b.AppendedAt, "registered_at": b.AppendedAt,
 		"rows": b.Books.Rows, "rows_decoded": b.Books.RowsDecoded,
@@ -66,12 +66,12 @@ func (w *Warehouse) register(ctx context.Context, tx *sql.Tx, b *connector.Batch
 
 // insertRow writes one row of an append-only table, a value for each of its
 // columns.
-func (w *Warehouse) insertRow(ctx context.Context, tx *sql.Tx, table string, values map[string]any) error {
-	t := w.catalogue.Table(table)
-	stmt, err := w.render("insert_row.sql", struct {
+func (s *store) insertRow(ctx context.Context, tx *sql.Tx, table string, values map[string]any) error {
+	t := s.catalogue.Table(table)
+	stmt, err := s.render("insert_row.sql", struct {
 		Database string
 		Table    *schemas.Table
-	}{w.database, t})
+	}{s.database, t})
 	if err != nil {
 		return err
 	}

@@ -21,7 +21,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestConformance(t *testing.T) {
-	connectortest.Run(t, func(t testing.TB) connectortest.Store { return store{openTest(t)} })
+	connectortest.Run(t, func(t testing.TB) connectortest.Store { return inspected{openTest(t)} })
 }
 
 // emptyFile is an empty warehouse; making one takes longer than copying it.
@@ -36,7 +36,7 @@ var emptyFile = sync.OnceValues(func() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	w, err := Open(context.Background(), path, c)
+	w, err := Open(context.Background(), Config{Path: path, Catalogue: c})
 	if err != nil {
 		return nil, err
 	}
@@ -70,7 +70,7 @@ func openTest(t testing.TB) *Warehouse {
 	if err := os.WriteFile(path, raw, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	w, err := Open(context.Background(), path, catalogue(t))
+	w, err := Open(context.Background(), Config{Path: path, Catalogue: catalogue(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,21 +82,21 @@ func openTest(t testing.TB) *Warehouse {
 	return w
 }
 
-// store looks into a warehouse for the suite.
-type store struct{ *Warehouse }
+// inspected looks into a warehouse for the suite.
+type inspected struct{ *Warehouse }
 
-func (s store) Latest(t testing.TB, table string) []connectortest.Row {
+func (s inspected) Latest(t testing.TB, table string) []connectortest.Row {
 	return s.rows(t, "SELECT * FROM store."+ident(table))
 }
 
-func (s store) View(t testing.TB, view string) []connectortest.Row {
+func (s inspected) View(t testing.TB, view string) []connectortest.Row {
 	return s.rows(t, "SELECT * FROM main."+ident(view))
 }
 
-func (s store) Ledger(t testing.TB) connector.MergeBooks {
+func (s inspected) Ledger(t testing.TB) connector.MergeBooks {
 	t.Helper()
 	var b connector.MergeBooks
-	err := s.folds.QueryRowContext(context.Background(), `SELECT coalesce(sum(rows_registered), 0)::BIGINT,
+	err := s.open.folds.QueryRowContext(context.Background(), `SELECT coalesce(sum(rows_registered), 0)::BIGINT,
 		coalesce(sum(rows_applied), 0)::BIGINT, coalesce(sum(rows_superseded), 0)::BIGINT,
 		coalesce(sum(rows_stale), 0)::BIGINT, coalesce(sum(rows_erased), 0)::BIGINT FROM store.merges`).
 		Scan(&b.Registered, &b.Applied, &b.Superseded, &b.Stale, &b.Erased)
@@ -106,10 +106,10 @@ func (s store) Ledger(t testing.TB) connector.MergeBooks {
 	return b
 }
 
-func (s store) rows(t testing.TB, statement string) []connectortest.Row {
+func (s inspected) rows(t testing.TB, statement string) []connectortest.Row {
 	t.Helper()
 	out := &rowCollector{t: t}
-	if err := query(context.Background(), s.folds, statement, out); err != nil {
+	if err := query(context.Background(), s.open.folds, statement, out); err != nil {
 		t.Fatal(err)
 	}
 	return out.rows

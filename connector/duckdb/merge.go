@@ -12,17 +12,17 @@ import (
 	"vitalsink/schemas"
 )
 
-// Pending reads the fences first: a merge that commits in between raises one,
+// pending reads the fences first: a merge that commits in between raises one,
 // and then no merge planned from this reading can commit.
-func (w *Warehouse) Pending(ctx context.Context) (*connector.Pending, error) {
-	w.folding.Lock()
-	defer w.folding.Unlock()
+func (s *store) pending(ctx context.Context) (*connector.Pending, error) {
+	s.folding.Lock()
+	defer s.folding.Unlock()
 	p := &connector.Pending{Fences: map[string]int64{}}
 	var tables []string
-	for _, t := range w.catalogue.Versioned() {
+	for _, t := range s.catalogue.Versioned() {
 		tables = append(tables, t.Name)
 	}
-	err := w.each(ctx, "fences.sql", struct{ Tables []string }{tables}, func(rows *sql.Rows) error {
+	err := s.each(ctx, "fences.sql", struct{ Tables []string }{tables}, func(rows *sql.Rows) error {
 		var table string
 		var n int64
 		err := rows.Scan(&table, &n)
@@ -32,7 +32,7 @@ func (w *Warehouse) Pending(ctx context.Context) (*connector.Pending, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = w.each(ctx, "pending.sql", nil, func(rows *sql.Rows) error {
+	err = s.each(ctx, "pending.sql", nil, func(rows *sql.Rows) error {
 		var b connector.Registered
 		err := rows.Scan(&b.ID, &b.Table, &b.Lane, &b.CatalogueVersion, &b.AppendedAt, &b.Rows)
 		p.Batches = append(p.Batches, b)
@@ -42,12 +42,12 @@ func (w *Warehouse) Pending(ctx context.Context) (*connector.Pending, error) {
 }
 
 // each calls f on every row of a query on the fold's connection.
-func (w *Warehouse) each(ctx context.Context, file string, names any, f func(*sql.Rows) error) error {
-	stmt, err := w.render(file, names)
+func (s *store) each(ctx context.Context, file string, names any, f func(*sql.Rows) error) error {
+	stmt, err := s.render(file, names)
 	if err != nil {
 		return err
 	}
-	rows, err := w.folds.QueryContext(ctx, stmt)
+	rows, err := s.folds.QueryContext(ctx, stmt)
 	if err != nil {
 		return fmt.Errorf("%s: %w", file, explain(err))
 	}
@@ -60,13 +60,13 @@ func (w *Warehouse) each(ctx context.Context, file string, names any, f func(*sq
 	return rows.Err()
 }
 
-// Merge folds batches in one transaction.
-func (w *Warehouse) Merge(ctx context.Context, m *connector.Merge) (connector.MergeBooks, error) {
-	w.folding.Lock()
-	defer w.folding.Unlock()
+// merge folds batches in one transaction.
+func (s *store) merge(ctx context.Context, m *connector.Merge) (connector.MergeBooks, error) {
+	s.folding.Lock()
+	defer s.folding.Unlock()
 	var books connector.MergeBooks
-	err := w.inTransaction(ctx, w.folds, func(tx *sql.Tx) error {
-		step := &merging{w: w, tx: tx, merge: m, names: namesOf(m.Table)}
+	err := s.inTransaction(ctx, s.folds, func(tx *sql.Tx) error {
+		step := &merging{store: s, tx: tx, merge: m, names: namesOf(m.Table)}
 		for _, b := range m.Batches {
 			step.ids = append(step.ids, b.ID)
 			if step.since.IsZero() || b.AppendedAt.Before(step.since) {
@@ -85,7 +85,7 @@ func (w *Warehouse) Merge(ctx context.Context, m *connector.Merge) (connector.Me
 
 // merging is the transaction of one merge.
 type merging struct {
-	w     *Warehouse
+	store *store
 	tx    *sql.Tx
 	merge *connector.Merge
 	names mergeNames
@@ -129,7 +129,7 @@ func (g *merging) run(ctx context.Context) (connector.MergeBooks, error) {
 
 // enter writes the merge into the ledger.
 func (g *merging) enter(ctx context.Context, books connector.MergeBooks) error {
-	return g.w.insertRow(ctx, g.tx, schemas.MergesTable, map[string]any{
+	return g.store.insertRow(ctx, g.tx, schemas.MergesTable, map[string]any{
 		"merge_id": g.merge.ID, "table_name": g.names.Table, "batch_ids": g.ids, "merged_at": g.merge.MergedAt,
 		"rows_registered": books.Registered, "rows_applied": books.Applied, "rows_superseded": books.Superseded,
 		"rows_stale": books.Stale, "rows_erased": books.Erased, "bytes_billed": nil, "job_id": nil,
@@ -162,7 +162,7 @@ func (g *merging) scan(ctx context.Context, file string, args []any, into ...any
 	return nil
 }
 
-func (g *merging) render(file string) (string, error) { return g.w.render(file, g.names) }
+func (g *merging) render(file string) (string, error) { return g.store.render(file, g.names) }
 
 // orElse is err, or what its absence means.
 func orElse(err, meaning error) error {

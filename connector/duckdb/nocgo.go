@@ -7,7 +7,6 @@ import (
 	"errors"
 
 	"vitalsink/connector"
-	"vitalsink/schemas"
 )
 
 // ErrNoDuckDB says that the binary was built without cgo.
@@ -17,7 +16,7 @@ var ErrNoDuckDB = errors.New("this vitalsink was built without DuckDB (CGO_ENABL
 type Warehouse struct{ connector.Warehouse }
 
 // Open returns ErrNoDuckDB.
-func Open(context.Context, string, *schemas.Catalogue) (*Warehouse, error) { return nil, ErrNoDuckDB }
+func Open(context.Context, Config) (*Warehouse, error) { return nil, ErrNoDuckDB }
 
 // Close does nothing.
 func (w *Warehouse) Close() error { return nil }

@@ -14,33 +14,33 @@ import (
 
 // createSchema makes whatever the catalogue has and the file has not. A
 // comment on the registry tells for which statements that was done last.
-func (w *Warehouse) createSchema(ctx context.Context) error {
-	tables, err := w.tableStatements()
+func (s *store) createSchema(ctx context.Context) error {
+	tables, err := s.tableStatements()
 	if err != nil {
 		return err
 	}
-	views, err := w.viewStatements()
+	views, err := s.viewStatements()
 	if err != nil {
 		return err
 	}
 	sum := sha256.Sum256([]byte(strings.Join(append(tables, views...), ";")))
-	mark := fmt.Sprintf("catalogue %d, %x", w.catalogue.Version, sum)
-	done, err := w.marked(ctx)
+	mark := fmt.Sprintf("catalogue %d, %x", s.catalogue.Version, sum)
+	done, err := s.marked(ctx)
 	if err != nil {
 		return err
 	}
 	var theirs int
-	if _, err := fmt.Sscanf(done, "catalogue %d,", &theirs); err == nil && theirs > w.catalogue.Version {
+	if _, err := fmt.Sscanf(done, "catalogue %d,", &theirs); err == nil && theirs > s.catalogue.Version {
 		return nil // a newer vitalsink made it: it has all that we know
 	}
 	if done == mark {
 		return nil
 	}
-	return w.inTransaction(ctx, w.folds, func(tx *sql.Tx) error {
+	return s.inTransaction(ctx, s.folds, func(tx *sql.Tx) error {
 		if err := execAll(ctx, tx, tables); err != nil {
 			return err
 		}
-		if err := w.addColumns(ctx, tx); err != nil {
+		if err := s.addColumns(ctx, tx); err != nil {
 			return err
 		}
 		comment := "COMMENT ON TABLE store." + ident(schemas.BatchesTable) + " IS " + literal(mark)
@@ -58,9 +58,9 @@ func execAll(ctx context.Context, tx *sql.Tx, statements []string) error {
 }
 
 // marked is the comment of the last createSchema, "" if there was none.
-func (w *Warehouse) marked(ctx context.Context) (string, error) {
+func (s *store) marked(ctx context.Context) (string, error) {
 	var comment sql.NullString
-	err := w.folds.QueryRowContext(ctx,
+	err := s.folds.QueryRowContext(ctx,
 		"SELECT any_value(comment) FROM duckdb_tables() WHERE database_name = current_database() AND schema_name = 'store' AND table_name = ?",
 		schemas.BatchesTable).Scan(&comment)
 	return comment.String, err
@@ -83,11 +83,11 @@ func storeTables(c *schemas.Catalogue, t *schemas.Table) []storeTable {
 	return []storeTable{own, {logOf(t.Name), log}, {fenceOf(t.Name), fence}}
 }
 
-func (w *Warehouse) tableStatements() ([]string, error) {
+func (s *store) tableStatements() ([]string, error) {
 	statements := []string{"CREATE SCHEMA IF NOT EXISTS store"}
-	for _, t := range w.catalogue.Tables {
-		for _, st := range storeTables(w.catalogue, t) {
-			q, err := w.render("create_table.sql", st)
+	for _, t := range s.catalogue.Tables {
+		for _, st := range storeTables(s.catalogue, t) {
+			q, err := s.render("create_table.sql", st)
 			if err != nil {
 				return nil, err
 			}
@@ -102,10 +102,10 @@ func (w *Warehouse) tableStatements() ([]string, error) {
 	return statements, nil
 }
 
-func (w *Warehouse) viewStatements() ([]string, error) {
+func (s *store) viewStatements() ([]string, error) {
 	var statements []string
-	for _, v := range w.catalogue.Views() {
-		q, err := w.render("create_view.sql", struct {
+	for _, v := range s.catalogue.Views() {
+		q, err := s.render("create_view.sql", struct {
 			schemas.View
 			Versioned bool
 		}{v, v.Table.Kind == schemas.Versioned})
@@ -118,7 +118,7 @@ func (w *Warehouse) viewStatements() ([]string, error) {
 }
 
 // addColumns extends tables that an older catalogue made.
-func (w *Warehouse) addColumns(ctx context.Context, tx *sql.Tx) error {
+func (s *store) addColumns(ctx context.Context, tx *sql.Tx) error {
 	rows, err := tx.QueryContext(ctx,
 		"SELECT table_name, column_name FROM duckdb_columns() WHERE database_name = current_database() AND schema_name = 'store'")
 	if err != nil {
@@ -136,8 +136,8 @@ func (w *Warehouse) addColumns(ctx context.Context, tx *sql.Tx) error {
 	if err := rows.Err(); err != nil {
 		return fmt.Errorf("read columns: %w", err)
 	}
-	for _, t := range w.catalogue.Tables {
-		for _, st := range storeTables(w.catalogue, t) {
+	for _, t := range s.catalogue.Tables {
+		for _, st := range storeTables(s.catalogue, t) {
 			for _, c := range st.Columns {
 				if have[[2]string{st.Name, c.Name}] {
 					continue
@@ -157,7 +157,7 @@ func (w *Warehouse) addColumns(ctx context.Context, tx *sql.Tx) error {
 }
 
 // inTransaction commits what f does, or nothing of it.
-func (w *Warehouse) inTransaction(ctx context.Context, conn *sql.Conn, f func(*sql.Tx) error) error {
+func (s *store) inTransaction(ctx context.Context, conn *sql.Conn, f func(*sql.Tx) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}

@@ -29,7 +29,7 @@ func without(t *testing.T, table, column string) *schemas.Catalogue {
 func columnsOf(t *testing.T, w *Warehouse, schema, table string) []string {
 	t.Helper()
 	out := &rowCollector{t: t}
-	err := query(context.Background(), w.folds,
+	err := query(context.Background(), w.open.folds,
 		"SELECT column_name FROM duckdb_columns() WHERE schema_name = "+literal(schema)+" AND table_name = "+literal(table), out)
 	if err != nil {
 		t.Fatal(err)
@@ -74,11 +74,11 @@ func TestOlderBinary(t *testing.T) {
 // that made them, so none may ever be in the file, not even for a moment.
 func TestNothingLeftBehind(t *testing.T) {
 	w := openTest(t)
-	b := transforms.NewBuilder(memory.DefaultAllocator, w.catalogue.Table("sleep"))
+	b := transforms.NewBuilder(memory.DefaultAllocator, w.config.Catalogue.Table("sleep"))
 	defer b.Release()
 	rec := b.NewRecord()
 	defer rec.Release()
-	release, err := scanArrow(w.appends, rec, incoming)
+	release, err := scanArrow(w.open.appends, rec, incoming)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,7 +95,7 @@ func TestNothingLeftBehind(t *testing.T) {
 func (w *Warehouse) incomingViews(t *testing.T) []string {
 	t.Helper()
 	out := &rowCollector{t: t}
-	err := query(context.Background(), w.folds, "SELECT database_name FROM duckdb_views() WHERE view_name = "+literal(incoming), out)
+	err := query(context.Background(), w.open.folds, "SELECT database_name FROM duckdb_views() WHERE view_name = "+literal(incoming), out)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,7 +108,7 @@ func (w *Warehouse) incomingViews(t *testing.T) []string {
 
 func reopen(t *testing.T, path string, c *schemas.Catalogue) *Warehouse {
 	t.Helper()
-	w, err := Open(context.Background(), path, c)
+	w, err := Open(context.Background(), Config{Path: path, Catalogue: c})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -89,9 +89,9 @@ func namesOf(t *schemas.Table) mergeNames {
 }
 
 // render fills in the statement of a file.
-func (w *Warehouse) render(file string, names any) (string, error) {
+func (s *store) render(file string, names any) (string, error) {
 	var b strings.Builder
-	if err := w.templates.ExecuteTemplate(&b, file, names); err != nil {
+	if err := s.templates.ExecuteTemplate(&b, file, names); err != nil {
 		return "", fmt.Errorf("render %s: %w", file, err)
 	}
 	return b.String(), nil

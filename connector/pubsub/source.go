@@ -7,6 +7,7 @@
 package pubsub
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,14 +27,15 @@ import (
 	"vitalsink/transforms"
 )
 
-// What a receiver may have in hand at once. The server counts messages until
-// they are acknowledged, which is when their batch is committed: the client's
-// default of 1,000 would bound a batch.
 const (
-	maxOutstandingMessages = 50_000
-	maxOutstandingBytes    = 128 << 20
+	// Defaults of a Source.
+	defaultMaxMessages = 10_000
+	defaultMaxBytes    = 64 << 20
 	// ackExtension is short: a receiver that dies is soon replaced.
 	ackExtension = time.Minute
+	// maxExtension is for how long a message is kept from being delivered
+	// again. It is more than a batch is given to be committed.
+	maxExtension = 55 * time.Minute
 	// stopTime is how long the client may take to settle what is in hand
 	// after the order to stop; committing it takes up to 7 seconds.
 	stopTime = 8 * time.Second
@@ -41,11 +43,25 @@ const (
 	checkTime = 10 * time.Second
 )
 
-// ErrNoSubscription says that the subscription does not exist.
-var ErrNoSubscription = errors.New("there is no such subscription")
+// What Check finds; compare with errors.Is.
+var (
+	// ErrNoSubscription: the subscription does not exist.
+	ErrNoSubscription = errors.New("there is no such subscription")
+	// ErrOrdering: the subscription has message ordering or exactly-once
+	// delivery on.
+	ErrOrdering = errors.New("the subscription promises more than is good for it")
+)
 
 // Source receives from one subscription.
 type Source struct {
+	// MaxMessages and MaxBytes are what may be in hand at once. The server
+	// counts messages until they are acknowledged, which is when their batch
+	// is committed: the client's own default of 1,000 would bound a batch.
+	// Each takes some KiB beside its bytes. Optional, default 10,000 and
+	// 64 MiB.
+	MaxMessages int
+	MaxBytes    int64
+
 	client       *pubsub.Client
 	subscription string
 	closing      func() error // closes the client, once
@@ -85,31 +101,42 @@ func NewSourceAt(ctx context.Context, address, project, subscription string) (*S
 func (s *Source) Close() error { return s.closing() }
 
 // Check asks the server for the subscription. The error is ErrNoSubscription
-// if it does not exist; others may mean that asking is not allowed, or that
-// the server is out of reach for now.
+// or ErrOrdering; others may mean that asking is not allowed, or that the
+// server is out of reach for now.
 func (s *Source) Check(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, checkTime)
 	defer cancel()
-	_, err := s.client.SubscriptionAdminClient.GetSubscription(ctx, &pubsubpb.GetSubscriptionRequest{Subscription: s.subscription})
-	if status.Code(err) == codes.NotFound {
+	sub, err := s.client.SubscriptionAdminClient.GetSubscription(ctx, &pubsubpb.GetSubscriptionRequest{Subscription: s.subscription})
+	switch {
+	case status.Code(err) == codes.NotFound:
 		return fmt.Errorf("%w: %s", ErrNoSubscription, s.subscription)
-	}
-	if err != nil {
+	case err != nil:
 		return fmt.Errorf("look at subscription %s: %w", s.subscription, err)
+	case sub.EnableMessageOrdering:
+		return fmt.Errorf("%w: %s has message ordering on, so that a message waits until those of its user before it are committed", ErrOrdering, s.subscription)
+	case sub.EnableExactlyOnceDelivery:
+		return fmt.Errorf("%w: %s has exactly-once delivery on, which costs most of the throughput", ErrOrdering, s.subscription)
 	}
 	return nil
 }
 
 // Receive delivers messages until ctx is done. Those that are not
-// acknowledged by then are given back.
+// acknowledged by then are given back, unless ctx ended for
+// connector.ErrGivenUp: then the connection is cut, and their leases run out.
 func (s *Source) Receive(ctx context.Context, deliver func(context.Context, *connector.Message) error) error {
+	receiving, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
 	ended := make(chan error, 1)
-	go func() { ended <- s.receive(ctx, deliver) }()
+	go func() { ended <- s.receive(receiving, deliver) }()
 	select {
 	case err := <-ended:
 		return err
 	case <-ctx.Done():
 	}
+	if errors.Is(context.Cause(ctx), connector.ErrGivenUp) {
+		return errors.Join(ctx.Err(), s.Close()) // first: the client gives back what it can
+	}
+	stop()
 	select {
 	case err := <-ended:
 		return err
@@ -122,9 +149,10 @@ func (s *Source) Receive(ctx context.Context, deliver func(context.Context, *con
 
 func (s *Source) receive(ctx context.Context, deliver func(context.Context, *connector.Message) error) error {
 	sub := s.client.Subscriber(s.subscription)
-	sub.ReceiveSettings.MaxOutstandingMessages = maxOutstandingMessages
-	sub.ReceiveSettings.MaxOutstandingBytes = maxOutstandingBytes
+	sub.ReceiveSettings.MaxOutstandingMessages = cmp.Or(s.MaxMessages, defaultMaxMessages)
+	sub.ReceiveSettings.MaxOutstandingBytes = int(cmp.Or(s.MaxBytes, defaultMaxBytes))
 	sub.ReceiveSettings.MaxDurationPerAckExtension = ackExtension
+	sub.ReceiveSettings.MaxExtension = maxExtension
 	err := sub.Receive(ctx, func(ctx context.Context, pm *pubsub.Message) {
 		m := &connector.Message{
 			Message: transforms.Message{
@@ -132,7 +160,7 @@ func (s *Source) receive(ctx context.Context, deliver func(context.Context, *con
 			},
 			Ack: pm.Ack, Nack: pm.Nack,
 		}
-		if deliver(ctx, m) != nil {
+		if err := deliver(ctx, m); err != nil && !errors.Is(err, connector.ErrGivenUp) {
 			pm.Nack()
 		}
 	})

@@ -6,18 +6,22 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"cloud.google.com/go/pubsub/v2/apiv1/pubsubpb"
 	"cloud.google.com/go/pubsub/v2/pstest"
+	"golang.org/x/sync/errgroup"
 
 	"vitalsink/connector"
 	"vitalsink/connector/duckdb"
 	"vitalsink/connector/pubsub"
 	"vitalsink/connector/synth"
 	"vitalsink/schemas"
+	"vitalsink/transforms"
 )
 
 const (
@@ -25,6 +29,8 @@ const (
 	demoTopic        = "projects/demo/topics/junction"
 	demoSubscription = "projects/demo/subscriptions/vitalsink"
 	demoSeed         = 1
+	// demoBacklog is how many messages may wait in the server.
+	demoBacklog = 400
 	// demoPatience is how long the demo waits for what it published.
 	demoPatience = time.Minute
 )
@@ -58,13 +64,14 @@ func (c *demoCommand) Run(ctx context.Context, std streams) (err error) {
 	} else if _, err := os.Stat(path); err == nil {
 		return usage{fmt.Errorf("--file %s exists already; name a new file", path)}
 	}
-	landed, folded, err := runDemo(ctx, std.out, path)
+	service, err := runDemo(ctx, std, path)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(std.out, "\nThe books balance, or nothing would have been committed:")
-	fmt.Fprintln(std.out)
-	if err := printBooks(std.out, landed, folded); err != nil {
+	landed := service.Ingest.Landed()
+	fmt.Fprintf(std.out, "Published %d messages to a Pub/Sub server in this process.\n", landed.Books.Messages)
+	fmt.Fprint(std.out, "\nThe books balance, or nothing would have been committed:\n\n")
+	if err := printBooks(std.out, landed, service.Folded()); err != nil {
 		return fmt.Errorf("print result: %w", err)
 	}
 	if err := showQueries(ctx, std.out, path); err != nil {
@@ -76,94 +83,104 @@ func (c *demoCommand) Run(ctx context.Context, std streams) (err error) {
 	return nil
 }
 
-// runDemo publishes the demo's messages and runs the pipeline until all of
-// them are acknowledged.
-func runDemo(ctx context.Context, out io.Writer, path string) (connector.Landed, connector.Folded, error) {
-	none := connector.Landed{}
+// demoRun is the service at work on the demo's messages.
+type demoRun struct {
+	server    *pstest.Server
+	service   *connector.Service
+	published atomic.Int64
+}
+
+// runDemo publishes the demo's messages and runs the service until all of
+// them are committed.
+func runDemo(ctx context.Context, std streams, path string) (*connector.Service, error) {
 	log := slog.New(slog.DiscardHandler) // the books tell of the quarantine
 	catalogue, err := schemas.Load()
 	if err != nil {
-		return none, connector.Folded{}, err
+		return nil, err
 	}
-	server := pstest.NewServer()
-	defer func() { _ = server.Close() }() // it is ours, and we are done
-	published, err := publishDemo(ctx, server, catalogue)
+	d := &demoRun{server: pstest.NewServer()}
+	defer func() { _ = d.server.Close() }() // it is ours, and we are done
+	if err := d.subscribe(ctx); err != nil {
+		return nil, err
+	}
+	warehouse, err := duckdb.Open(ctx, duckdb.Config{Path: path, Catalogue: catalogue})
 	if err != nil {
-		return none, connector.Folded{}, err
+		return nil, err
 	}
-	fmt.Fprintf(out, "Published %d messages to a Pub/Sub server in this process.\n", published)
-	warehouse, err := duckdb.Open(ctx, path, catalogue)
-	if err != nil {
-		return none, connector.Folded{}, err
+	d.service = &connector.Service{
+		Ingest:       &connector.Ingest{Warehouse: warehouse, Catalogue: catalogue, Log: log, FlushInterval: 500 * time.Millisecond},
+		Folder:       &connector.Folder{Warehouse: warehouse, Catalogue: catalogue, Log: log},
+		FoldInterval: 2 * time.Second, Log: log,
+		Connect: func(ctx context.Context) (connector.ClosingSource, error) {
+			return pubsub.NewSourceAt(ctx, d.server.Addr, demoProject, demoSubscription)
+		},
 	}
-	p := pipeline{
-		ingest: &connector.Ingest{Warehouse: warehouse, Catalogue: catalogue, Log: log, FlushInterval: 200 * time.Millisecond},
-		folder: &connector.Folder{Warehouse: warehouse, Catalogue: catalogue, Log: log},
-		beat:   time.Second,
-	}
-	source, err := pubsub.NewSourceAt(ctx, server.Addr, demoProject, demoSubscription)
-	if err != nil {
-		return none, connector.Folded{}, errors.Join(err, warehouse.Close())
-	}
-	runCtx, stop := context.WithTimeout(ctx, demoPatience)
+	runCtx, stop := context.WithCancel(ctx)
 	defer stop()
-	go stopWhenAcknowledged(runCtx, stop, server, published)
-	folded, err := p.run(runCtx, source)
-	err = errors.Join(err, source.Close(), warehouse.Close(), ctx.Err())
-	if got := p.ingest.Landed().Books.Messages; err == nil && got < published {
-		err = fmt.Errorf("only %d of %d messages were committed within %s", got, published, demoPatience)
-	}
-	return p.ingest.Landed(), folded, err
+	g, runCtx := errgroup.WithContext(runCtx)
+	g.Go(func() error { return d.service.Run(runCtx) })
+	g.Go(func() error {
+		defer stop()
+		return d.publish(runCtx, synth.New(demoSeed, catalogue).Scenario(demoStart))
+	})
+	show := showProgress(std.err, func() string {
+		return fmt.Sprintf("%d published; %s", d.published.Load(), progressOf(d.service))
+	})
+	err = g.Wait()
+	show()
+	return d.service, errors.Join(err, warehouse.Close(), ctx.Err())
 }
 
-// publishDemo creates topic and subscription, and publishes the scenario. The
-// messages keep the identities and times the scenario gave them, as replayed
-// ones do: this server would make up its own.
-func publishDemo(ctx context.Context, server *pstest.Server, c *schemas.Catalogue) (int, error) {
-	if _, err := server.GServer.CreateTopic(ctx, &pubsubpb.Topic{Name: demoTopic}); err != nil {
-		return 0, fmt.Errorf("create the demo's topic: %w", err)
+// subscribe creates topic and subscription.
+func (d *demoRun) subscribe(ctx context.Context) error {
+	if _, err := d.server.GServer.CreateTopic(ctx, &pubsubpb.Topic{Name: demoTopic}); err != nil {
+		return fmt.Errorf("create the demo's topic: %w", err)
 	}
-	_, err := server.GServer.CreateSubscription(ctx, &pubsubpb.Subscription{
+	_, err := d.server.GServer.CreateSubscription(ctx, &pubsubpb.Subscription{
 		Name: demoSubscription, Topic: demoTopic, AckDeadlineSeconds: 60,
 	})
 	if err != nil {
-		return 0, fmt.Errorf("create the demo's subscription: %w", err)
+		return fmt.Errorf("create the demo's subscription: %w", err)
 	}
-	messages := synth.New(demoSeed, c).Scenario(demoStart)
+	return nil
+}
+
+// publish publishes at the pace at which messages are committed, for this
+// server slows down with its backlog, and returns when all are. They keep the
+// identities and times that were given to them, as replayed ones do: this
+// server would make up its own.
+func (d *demoRun) publish(ctx context.Context, messages []transforms.Message) error {
 	for _, m := range messages {
+		if err := d.await(ctx, demoBacklog); err != nil {
+			return err
+		}
 		attributes := map[string]string{
 			"original-message-id":   m.ID,
 			"original-publish-time": m.PublishTime.UTC().Format(time.RFC3339Nano),
 		}
-		for k, v := range m.Attributes {
-			attributes[k] = v
-		}
-		server.Publish(demoTopic, m.Data, attributes)
+		maps.Copy(attributes, m.Attributes)
+		d.server.Publish(demoTopic, m.Data, attributes)
+		d.published.Add(1)
 	}
-	return len(messages), nil
+	return d.await(ctx, 1)
 }
 
-// stopWhenAcknowledged ends the run once the server has all acknowledgements.
-func stopWhenAcknowledged(ctx context.Context, stop func(), server *pstest.Server, want int) {
-	ticker := time.NewTicker(100 * time.Millisecond)
+// await returns when fewer than so many messages are published and not
+// committed.
+func (d *demoRun) await(ctx context.Context, backlog int64) error {
+	ctx, cancel := context.WithTimeout(ctx, demoPatience)
+	defer cancel()
+	ticker := time.NewTicker(20 * time.Millisecond)
 	defer ticker.Stop()
-	for {
+	for d.published.Load()-int64(d.service.Ingest.Landed().Books.Messages) >= backlog {
 		select {
 		case <-ctx.Done():
-			return
+			return fmt.Errorf("%d messages are published, and only %d committed: %w",
+				d.published.Load(), d.service.Ingest.Landed().Books.Messages, ctx.Err())
 		case <-ticker.C:
 		}
-		acked := 0
-		for _, m := range server.Messages() {
-			if m.Acks > 0 {
-				acked++
-			}
-		}
-		if acked >= want {
-			stop()
-			return
-		}
 	}
+	return nil
 }
 
 // demoQueries are what an analyst would ask first.

@@ -29,12 +29,15 @@ const (
 
 // cli is the command line: flags, environment and help in one struct.
 type cli struct {
-	Run     runCommand     `cmd:"" help:"Receive messages from Pub/Sub and fold them into tables, until told to stop."`
-	Load    loadCommand    `cmd:"" help:"Load messages or events from files, then fold them into tables."`
-	Query   queryCommand   `cmd:"" help:"Run one SQL statement on a DuckDB file, which it cannot change."`
-	Schema  schemaCommand  `cmd:"" help:"Show the tables."`
-	Demo    demoCommand    `cmd:"" help:"See all of it work, on generated data, with no account and no cloud."`
-	Version versionCommand `cmd:"" help:"Print the version."`
+	LogLevel slog.Level `default:"info" placeholder:"LEVEL" help:"What to log: debug, info, warn or error. Default ${default}."`
+
+	Run      runCommand      `cmd:"" help:"Receive messages from Pub/Sub and fold them into tables, until told to stop."`
+	Load     loadCommand     `cmd:"" help:"Load messages or events from files, then fold them into tables."`
+	Query    queryCommand    `cmd:"" help:"Run one SQL statement on a DuckDB file, which it cannot change."`
+	Schema   schemaCommand   `cmd:"" help:"Show the tables."`
+	Demo     demoCommand     `cmd:"" help:"See all of it work, on generated data, with no account and no cloud."`
+	Generate generateCommand `cmd:"" help:"Print generated messages, for tests and to try things out."`
+	Version  versionCommand  `cmd:"" help:"Print the version."`
 }
 
 const about = `Lands health data of wearables, as Junction delivers it, in warehouse tables:
@@ -73,8 +76,9 @@ func main() {
 // execute runs one command line and returns its exit code.
 func execute(ctx context.Context, args []string, std streams) int {
 	left := -1 // --help ends the parse
-	log := slog.New(slog.NewTextHandler(std.err, nil))
 	var c cli
+	var level slog.LevelVar
+	log := slog.New(slog.NewTextHandler(logWriter{std.err}, &slog.HandlerOptions{Level: &level}))
 	parser, err := kong.New(&c,
 		kong.Name("vitalsink"), kong.Description(about), kong.DefaultEnvars("VITALSINK"),
 		kong.Writers(std.out, std.err), kong.Exit(func(code int) { left = code }),
@@ -93,6 +97,7 @@ func execute(ctx context.Context, args []string, std streams) int {
 	if err != nil {
 		return report(std, usage{fmt.Errorf("%w; see %s --help", err, commandOf(err))})
 	}
+	level.Set(c.LogLevel)
 	return report(std, parsed.Run())
 }
 

@@ -7,118 +7,144 @@ import (
 	"log/slog"
 	"time"
 
-	"golang.org/x/sync/errgroup"
+	"github.com/dustin/go-humanize"
 
 	"vitalsink/connector"
 	"vitalsink/connector/pubsub"
 )
 
-// lastFold is how long the fold at the end of a run may take.
-const lastFold = 5 * time.Second
+// giveUp is for how long an append is tried again. It is less than a message
+// may be kept from being delivered again (see pubsub), which is less than the
+// hour after which Google's client lets it go.
+const giveUp = 50 * time.Minute
 
 type runCommand struct {
 	warehouseFlag
+	memoryFlag
+	httpFlag
 	Source        string        `required:"" placeholder:"URL" help:"Where the messages come from: pubsub://PROJECT/SUBSCRIPTION. PUBSUB_EMULATOR_HOST is honoured."`
 	FlushInterval time.Duration `default:"10s" placeholder:"TIME" help:"Append and acknowledge a batch when it is this old. Default ${default}."`
-	FoldInterval  time.Duration `default:"30s" placeholder:"TIME" help:"Merge what was appended into the tables this often. Default ${default}."`
+	FoldInterval  time.Duration `default:"30s" placeholder:"TIME" help:"Merge what was appended into the tables this often; what touches old days, at every tenth time. Default ${default}."`
+	FoldRows      int           `default:"2000000" placeholder:"N" help:"Rows of one merge, at most, unless a single batch has more. Default ${default}."`
+	NoFold        bool          `help:"Only append; another process folds. For extra receivers."`
+	AllowOrdering bool          `help:"Receive even if the subscription has message ordering or exactly-once delivery on. Both are slow, and neither is needed: versions decide."`
 }
 
 func (c *runCommand) Help() string {
 	return `Messages are appended to the log of their table and acknowledged; folds bring
 them into the tables that people query. It can be killed at any moment: what
-was not committed is delivered again. On SIGTERM it commits what it has, folds
-and ends.
+was not committed is delivered again. While the warehouse fails it receives
+nothing, keeps what it has, and goes on by itself when the warehouse works
+again. On SIGTERM it commits what it has within 7 seconds, folds if there is
+time left, and ends.
 
-  vitalsink run --source pubsub://my-project/vitalsink`
+  vitalsink run --source pubsub://my-project/vitalsink --http 127.0.0.1:9090`
 }
 
-func (c *runCommand) Run(ctx context.Context, log *slog.Logger) (err error) {
+// check finds wrong flags.
+func (c *runCommand) check() error {
+	var errs []error
+	if c.FlushInterval <= 0 || c.FoldInterval <= 0 {
+		errs = append(errs, usage{errors.New("--flush-interval and --fold-interval must be more than 0")})
+	}
+	if c.FlushInterval > giveUp/2 {
+		errs = append(errs, usage{fmt.Errorf("--flush-interval %s: at most %s, or messages would be delivered again before they are acknowledged", c.FlushInterval, giveUp/2)})
+	}
+	if c.FoldRows <= 0 {
+		errs = append(errs, usage{errors.New("--fold-rows must be more than 0")})
+	}
+	return errors.Join(errs...)
+}
+
+func (c *runCommand) Run(ctx context.Context, std streams, log *slog.Logger) (err error) {
 	project, subscription, err := parseResource("source", c.Source)
+	if err := errors.Join(err, c.check()); err != nil {
+		return err
+	}
+	memory, err := c.shares()
 	if err != nil {
 		return err
 	}
-	if c.FlushInterval <= 0 || c.FoldInterval <= 0 {
-		return usage{errors.New("--flush-interval and --fold-interval must be more than 0")}
-	}
-	catalogue, warehouse, err := c.open(ctx)
+	catalogue, warehouse, err := c.open(ctx, memory.warehouse)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, warehouse.Close()) }()
-	source, err := pubsub.NewSource(ctx, project, subscription)
+	source, err := c.connect(ctx, project, subscription, memory)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, source.Close()) }()
-	p := pipeline{
-		ingest: &connector.Ingest{
+	if err := c.checkSource(ctx, source, log); err != nil {
+		return errors.Join(err, source.Close())
+	}
+	service := &connector.Service{
+		Ingest: &connector.Ingest{
 			Warehouse: warehouse, Catalogue: catalogue, Log: log, FlushInterval: c.FlushInterval,
+			MaxHeld: memory.held, MaxMessages: memory.messages, GiveUp: giveUp,
 		},
-		folder: &connector.Folder{Warehouse: warehouse, Catalogue: catalogue, Log: log},
-		beat:   c.FoldInterval,
+		FoldInterval: c.FoldInterval, Log: log,
+		Connect: func(ctx context.Context) (connector.ClosingSource, error) {
+			if s := source; s != nil {
+				source = nil
+				return s, nil
+			}
+			return c.connect(ctx, project, subscription, memory)
+		},
 	}
-	if err := source.Check(ctx); errors.Is(err, pubsub.ErrNoSubscription) {
+	if !c.NoFold {
+		service.Folder = &connector.Folder{Warehouse: warehouse, Catalogue: catalogue, Log: log, MaxRows: c.FoldRows}
+	}
+	return c.serve(ctx, std, log, service, memory)
+}
+
+// serve runs the service and shows what it does.
+func (c *runCommand) serve(ctx context.Context, std streams, log *slog.Logger, service *connector.Service, memory shares) (err error) {
+	view, err := c.listen(ctx, service.Ingest, service.Folder, log)
+	if err != nil {
 		return err
-	} else if err != nil && ctx.Err() == nil {
-		log.Warn("cannot look at the subscription (out of reach, or not allowed to); trying to receive all the same", "error", err)
 	}
-	log.Info("receiving", "source", c.Source, "warehouse", c.Warehouse)
-	folded, err := p.run(ctx, source)
-	landed := p.ingest.Landed().Books
-	log.Info("stopped", "messages", landed.Messages, "rows", landed.Rows, "folded", folded.Books.Registered)
+	defer func() { err = errors.Join(err, view.close()) }()
+	log.Info("receiving", "source", c.Source, "warehouse", c.Warehouse, "memory", humanize.IBytes(uint64(memory.total)))
+	stop := showProgress(std.err, func() string { return progressOf(service) })
+	err = service.Run(ctx)
+	stop()
+	landed, folded := service.Ingest.Landed().Books, service.Folded().Books
+	log.Info("stopped", "messages", landed.Messages, "rows", landed.Rows, "folded", folded.Registered)
 	return err
 }
 
-// pipeline is the two loops of the service: ingest, and a fold at every beat.
-type pipeline struct {
-	ingest *connector.Ingest
-	folder *connector.Folder
-	beat   time.Duration
+// progressOf is a line about a service at work.
+func progressOf(s *connector.Service) string {
+	l, f := s.Ingest.Landed().Books, s.Folded().Books
+	line := fmt.Sprintf("%s messages, %s rows appended, %s folded, %s in hand", humanize.Comma(int64(l.Messages)),
+		humanize.Comma(int64(l.Rows)), humanize.Comma(int64(f.Registered)), humanize.IBytes(uint64(max(0, s.Ingest.Held()))))
+	if since := s.Ingest.Paused(); !since.IsZero() {
+		line += fmt.Sprintf(", PAUSED for %s: the warehouse fails", time.Since(since).Round(time.Second))
+	}
+	return line
 }
 
-// run works until the source is exhausted or ctx is done, then folds a last
-// time. It returns what the folds did.
-func (p *pipeline) run(ctx context.Context, source connector.Source) (connector.Folded, error) {
-	var folded connector.Folded
-	g, gctx := errgroup.WithContext(ctx)
-	foldCtx, stopFolds := context.WithCancel(gctx)
-	g.Go(func() error {
-		defer stopFolds()
-		return p.ingest.Run(gctx, source)
-	})
-	g.Go(func() error {
-		var err error
-		folded, err = p.foldLoop(foldCtx)
-		return err
-	})
-	if err := g.Wait(); err != nil {
-		return folded, err
-	}
-	lastCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastFold)
-	defer cancel()
-	last, err := p.folder.Fold(lastCtx)
-	folded.Add(last)
+func (c *runCommand) connect(ctx context.Context, project, subscription string, memory shares) (*pubsub.Source, error) {
+	s, err := pubsub.NewSource(ctx, project, subscription)
 	if err != nil {
-		return folded, fmt.Errorf("last fold: %w", err)
+		return nil, err
 	}
-	return folded, nil
+	s.MaxMessages, s.MaxBytes = memory.messages, memory.waiting
+	return s, nil
 }
 
-// foldLoop folds at every beat until ctx is done.
-func (p *pipeline) foldLoop(ctx context.Context) (connector.Folded, error) {
-	var folded connector.Folded
-	ticker := time.NewTicker(p.beat)
-	defer ticker.Stop()
-	for {
-		f, err := p.folder.Fold(ctx)
-		folded.Add(f)
-		if err != nil && ctx.Err() == nil {
-			return folded, err
-		}
-		select {
-		case <-ctx.Done():
-			return folded, nil
-		case <-ticker.C:
-		}
+// checkSource refuses a subscription that would not work, or not well.
+func (c *runCommand) checkSource(ctx context.Context, source *pubsub.Source, log *slog.Logger) error {
+	switch err := source.Check(ctx); {
+	case err == nil || ctx.Err() != nil:
+	case errors.Is(err, pubsub.ErrOrdering) && c.AllowOrdering:
+		log.Warn("receiving will be slow", "error", err)
+	case errors.Is(err, pubsub.ErrOrdering):
+		return fmt.Errorf("%w; create a subscription without (neither is needed: versions decide), or insist with --allow-ordering", err)
+	case errors.Is(err, pubsub.ErrNoSubscription):
+		return err
+	default:
+		log.Warn("cannot look at the subscription (out of reach, or not allowed to); trying to receive all the same", "error", err)
 	}
+	return nil
 }

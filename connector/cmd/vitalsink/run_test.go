@@ -51,19 +51,19 @@ func wait[T any](t *testing.T, from <-chan T, what string) T {
 	}
 }
 
-// terminal keeps what a command writes, which other goroutines may read.
-type terminal struct {
+// screen keeps what a command writes, which other goroutines may read.
+type screen struct {
 	mu   sync.Mutex
 	text strings.Builder
 }
 
-func (o *terminal) Write(p []byte) (int, error) {
+func (o *screen) Write(p []byte) (int, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.text.Write(p)
 }
 
-func (o *terminal) String() string {
+func (o *screen) String() string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.text.String()
@@ -75,7 +75,7 @@ func startRun(t *testing.T, s *service, args []string) (stop func() string) {
 	t.Helper()
 	t.Setenv(emulator, s.Addr)
 	ctx, cancel := context.WithCancel(t.Context())
-	var out terminal
+	var out screen
 	code := make(chan int, 1)
 	go func() { code <- execute(ctx, args, streams{nil, &out, &out}) }()
 	s.await(t, "the run to receive", func(_, _ int) bool { return strings.Contains(out.String(), "msg=receiving") })
@@ -154,13 +154,13 @@ func (s *stuck) Append(context.Context, *connector.Batch) error {
 
 // counted is a source that tells when so many messages are in the pipeline.
 type counted struct {
-	connector.Source
+	connector.ClosingSource
 	missing atomic.Int64
 	all     chan struct{}
 }
 
 func (c *counted) Receive(ctx context.Context, deliver func(context.Context, *connector.Message) error) error {
-	return c.Source.Receive(ctx, func(ctx context.Context, m *connector.Message) error {
+	return c.ClosingSource.Receive(ctx, func(ctx context.Context, m *connector.Message) error {
 		err := deliver(ctx, m)
 		if c.missing.Add(-1) == 0 {
 			close(c.all)
@@ -208,7 +208,7 @@ func runStuck(t *testing.T, s *service, file string, n int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	warehouse, err := duckdb.Open(t.Context(), file, catalogue)
+	warehouse, err := duckdb.Open(t.Context(), duckdb.Config{Path: file, Catalogue: catalogue})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -217,24 +217,24 @@ func runStuck(t *testing.T, s *service, file string, n int) {
 		t.Fatal(err)
 	}
 	hanging := &stuck{warehouse, make(chan struct{})}
-	arriving := &counted{Source: source, all: make(chan struct{})}
+	arriving := &counted{ClosingSource: source, all: make(chan struct{})}
 	arriving.missing.Store(int64(n))
 	log := slog.New(slog.DiscardHandler)
-	p := pipeline{
-		ingest: &connector.Ingest{Warehouse: hanging, Catalogue: catalogue, Log: log, FlushInterval: time.Hour},
-		folder: &connector.Folder{Warehouse: warehouse, Catalogue: catalogue, Log: log},
-		beat:   time.Hour,
+	service := &connector.Service{
+		Ingest:  &connector.Ingest{Warehouse: hanging, Catalogue: catalogue, Log: log, FlushInterval: time.Hour},
+		Connect: func(context.Context) (connector.ClosingSource, error) { return arriving, nil },
+		Log:     log,
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	go func() { _, err := p.run(ctx, arriving); ended <- err }()
+	go func() { ended <- service.Run(ctx) }()
 	wait(t, arriving.all, "messages")
 	cancel()
 	close(hanging.end)
 	if err := wait(t, ended, "the end"); err == nil || !strings.Contains(err.Error(), "the warehouse hangs") {
 		t.Errorf("the run ended with %v, not with the warehouse's error", err)
 	}
-	if err := errors.Join(source.Close(), warehouse.Close()); err != nil {
+	if err := warehouse.Close(); err != nil {
 		t.Error(err)
 	}
 }

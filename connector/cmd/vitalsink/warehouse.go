@@ -24,8 +24,9 @@ func (f warehouseFlag) path() (string, error) {
 	return path, nil
 }
 
-// open opens the warehouse for the tables of this binary's catalogue.
-func (f warehouseFlag) open(ctx context.Context) (*schemas.Catalogue, *duckdb.Warehouse, error) {
+// open opens the warehouse for the tables of this binary's catalogue. memory
+// is what it may take, in bytes.
+func (f warehouseFlag) open(ctx context.Context, memory int64) (*schemas.Catalogue, *duckdb.Warehouse, error) {
 	path, err := f.path()
 	if err != nil {
 		return nil, nil, err
@@ -34,7 +35,7 @@ func (f warehouseFlag) open(ctx context.Context) (*schemas.Catalogue, *duckdb.Wa
 	if err != nil {
 		return nil, nil, err
 	}
-	warehouse, err := duckdb.Open(ctx, path, catalogue)
+	warehouse, err := duckdb.Open(ctx, duckdb.Config{Path: path, Catalogue: catalogue, Memory: memory})
 	return catalogue, warehouse, err
 }
 

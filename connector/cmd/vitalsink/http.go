@@ -1,0 +1,107 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	otelprometheus "go.opentelemetry.io/otel/exporters/prometheus"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+
+	"vitalsink/connector"
+)
+
+// httpFlag opens a window on a running service.
+type httpFlag struct {
+	HTTP string `name:"http" placeholder:"HOST:PORT" help:"Serve /healthz, /readyz and /metrics (Prometheus) here, such as 127.0.0.1:9090. Default: nowhere."`
+}
+
+// window shows a service over HTTP.
+type window struct {
+	registry *prometheus.Registry
+	provider *sdkmetric.MeterProvider
+	server   *http.Server
+	ended    chan error
+}
+
+// listen listens, measures the ingest and the folder, and serves until close.
+// Without an address it does nothing.
+func (f httpFlag) listen(ctx context.Context, in *connector.Ingest, folder *connector.Folder, log *slog.Logger) (*window, error) {
+	if f.HTTP == "" {
+		return nil, nil
+	}
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", f.HTTP)
+	if err != nil {
+		return nil, usage{fmt.Errorf("--http %s: %w", f.HTTP, err)}
+	}
+	w := &window{registry: prometheus.NewRegistry(), ended: make(chan error, 1)}
+	if err := w.measure(in, folder); err != nil {
+		return nil, errors.Join(err, listener.Close())
+	}
+	w.server = &http.Server{
+		Handler: w.routes(in), ReadTimeout: 5 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: time.Minute,
+		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+	go func() { w.ended <- w.server.Serve(listener) }()
+	log.Info("serving /healthz, /readyz and /metrics", "address", listener.Addr().String())
+	return w, nil
+}
+
+// measure lets OpenTelemetry's instruments end in a Prometheus registry.
+func (w *window) measure(in *connector.Ingest, folder *connector.Folder) error {
+	w.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	exporter, err := otelprometheus.New(otelprometheus.WithRegisterer(w.registry), otelprometheus.WithoutScopeInfo(), otelprometheus.WithoutTargetInfo())
+	if err != nil {
+		return fmt.Errorf("measure: %w", err)
+	}
+	w.provider = sdkmetric.NewMeterProvider(sdkmetric.WithReader(exporter))
+	meter := w.provider.Meter("vitalsink")
+	metrics, err := connector.NewMetrics(meter)
+	if err != nil {
+		return fmt.Errorf("measure: %w", err)
+	}
+	in.Metrics = metrics
+	if folder != nil {
+		folder.Metrics = metrics
+	}
+	if _, err := metrics.Observe(meter, in); err != nil {
+		return fmt.Errorf("measure: %w", err)
+	}
+	return nil
+}
+
+func (w *window) routes(in *connector.Ingest) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(w.registry, promhttp.HandlerOpts{}))
+	mux.HandleFunc("GET /healthz", func(rw http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(rw, "ok\n")
+	})
+	mux.HandleFunc("GET /readyz", func(rw http.ResponseWriter, _ *http.Request) {
+		if since := in.Paused(); !since.IsZero() {
+			http.Error(rw, fmt.Sprintf("paused for %s: the warehouse fails", time.Since(since).Round(time.Second)), http.StatusServiceUnavailable)
+			return
+		}
+		_, _ = io.WriteString(rw, "ok\n")
+	})
+	return mux
+}
+
+// close ends the server and the measuring.
+func (w *window) close() error {
+	if w == nil {
+		return nil
+	}
+	err := w.server.Close()
+	if serveErr := <-w.ended; !errors.Is(serveErr, http.ErrServerClosed) {
+		err = errors.Join(err, serveErr)
+	}
+	return errors.Join(err, w.provider.Shutdown(context.Background()))
+}

@@ -1,0 +1,159 @@
+//go:build cgo && linux
+
+package duckdb
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/apache/arrow/go/v17/arrow/memory"
+
+	"vitalsink/connector"
+	"vitalsink/transforms"
+)
+
+// smallDisk is a file system of its own.
+type smallDisk struct {
+	dir, filler string
+}
+
+func mountDisk(t *testing.T, size string) *smallDisk {
+	t.Helper()
+	d := &smallDisk{dir: t.TempDir()}
+	if err := exec.Command("mount", "-t", "tmpfs", "-o", "size="+size, "tmpfs", d.dir).Run(); err != nil {
+		t.Skipf("a disk that can be filled needs root and mount: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := exec.Command("umount", d.dir).Run(); err != nil {
+			t.Error(err)
+		}
+	})
+	d.filler = filepath.Join(d.dir, "filler")
+	return d
+}
+
+// fill leaves just so many bytes.
+func (d *smallDisk) fill(t *testing.T, left int64) {
+	t.Helper()
+	var disk syscall.Statfs_t
+	if err := syscall.Statfs(d.dir, &disk); err != nil {
+		t.Fatal(err)
+	}
+	size := int64(disk.Bavail)*disk.Bsize - left
+	if size <= 0 {
+		return // it is as full already
+	}
+	if err := os.WriteFile(d.filler, make([]byte, size), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (d *smallDisk) free(t *testing.T) {
+	t.Helper()
+	if err := os.Remove(d.filler); err != nil && !os.IsNotExist(err) {
+		t.Fatal(err)
+	}
+}
+
+// stepsBatch has n samples that no other batch of the test has.
+func stepsBatch(t *testing.T, number, n int) *connector.Batch {
+	t.Helper()
+	c := catalogue(t)
+	at := time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC)
+	var samples strings.Builder
+	for i := range n {
+		if i > 0 {
+			samples.WriteByte(',')
+		}
+		fmt.Fprintf(&samples, `{"timestamp":%q,"value":%d}`, at.Add(time.Duration(i)*time.Second).Format(time.RFC3339), i)
+	}
+	decoder, err := transforms.NewDecoder(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := decoder.Decode(&transforms.Message{
+		ID: fmt.Sprint("m", number), PublishTime: at.AddDate(0, 0, 1),
+		Data: fmt.Appendf(nil, `{"event_type":"daily.data.steps.created","user_id":"u%d","data":{"data":[%s]}}`, number, &samples),
+	})
+	builder := transforms.NewBuilder(memory.DefaultAllocator, c.Table("timeseries"))
+	defer builder.Release()
+	builder.Append(d)
+	days, without := builder.Days()
+	return &connector.Batch{
+		ID: fmt.Sprintf("00000000-0000-7000-8000-%012d", number), Table: c.Table("timeseries"), Lane: connector.Recent,
+		CatalogueVersion: c.Version, AppendedAt: time.Now().UTC().Truncate(time.Microsecond),
+		Record: builder.NewRecord(), Days: days, RowsWithoutDay: without, Resources: builder.Resources(),
+		Books: connector.Books{Rows: n, RowsDecoded: n, Messages: 1, MessagesLanded: 1},
+	}
+}
+
+// A disk that fills up fails appends and folds; once it has room again the
+// same warehouse works on, in the same process, and has all that it said it
+// had.
+func TestFullDisk(t *testing.T) {
+	disk := mountDisk(t, "64m")
+	w, err := Open(context.Background(), Config{Path: filepath.Join(disk.dir, "w.duckdb"), Catalogue: catalogue(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.mustClose(t)
+	const rows = 10_000
+	folder := &connector.Folder{Warehouse: w, Catalogue: catalogue(t), Log: slog.New(slog.DiscardHandler)}
+	number, landed := 0, map[int]bool{}
+	append := func() error {
+		b := stepsBatch(t, number, rows)
+		defer b.Record.Release()
+		err := w.Append(context.Background(), b)
+		landed[number] = landed[number] || err == nil
+		number++
+		return err
+	}
+	for round, left := range []int64{0, 100_000, 1 << 20} {
+		if err := append(); err != nil {
+			t.Fatalf("round %d: with room again: %v", round, err)
+		}
+		disk.fill(t, left)
+		failures := 0
+		for range 40 {
+			err := append()
+			_, ferr := folder.Fold(context.Background())
+			if err != nil {
+				t.Logf("round %d: append: %.300v", round, err)
+				failures++
+			}
+			if ferr != nil {
+				t.Logf("round %d: fold: %.300v", round, ferr)
+				failures++
+			}
+			if failures > 2 {
+				break
+			}
+		}
+		if failures == 0 {
+			t.Fatal("the disk is full, and nothing failed")
+		}
+		disk.free(t)
+	}
+	if _, err := folder.Fold(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	for n, ok := range landed {
+		var got int
+		err := w.open.folds.QueryRowContext(context.Background(),
+			"SELECT count(*) FROM store.timeseries WHERE user_id = ?", fmt.Sprint("u", n)).Scan(&got)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got != rows && (ok || got != 0) {
+			t.Errorf("batch %d (said to be landed: %t) has %d rows in the table, want %d", n, ok, got, rows)
+		}
+	}
+}

@@ -1,0 +1,200 @@
+//go:build cgo
+
+package duckdb
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"text/template"
+
+	duckdb "github.com/duckdb/duckdb-go/v2"
+
+	"vitalsink/schemas"
+)
+
+// store is an open file.
+type store struct {
+	catalogue *schemas.Catalogue
+	templates *template.Template
+	db        *sql.DB
+	database  string // name of the file's database within DuckDB
+
+	appending sync.Mutex
+	appends   *sql.Conn
+	folding   sync.Mutex
+	folds     *sql.Conn
+}
+
+// create makes a file that does not exist, under another name until it is
+// whole: a full disk or a crash leaves no torn file behind.
+func create(ctx context.Context, cfg Config) error {
+	path := cfg.Path
+	if _, err := os.Stat(path); path == "" || !errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err := checkPath(path, false); err != nil {
+		return fmt.Errorf("open duckdb file: %w", err)
+	}
+	if _, err := os.Stat(path + ".wal"); err == nil {
+		// DuckDB would play it into the new file.
+		return fmt.Errorf("create duckdb file %s: there is a journal %s.wal of a file that is gone; restore the file, or remove the journal", path, path)
+	}
+	unfinished := path + ".new"
+	for _, leftover := range []string{unfinished, unfinished + ".wal"} {
+		if err := os.Remove(leftover); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("create duckdb file %s: %w", path, err)
+		}
+	}
+	cfg.Path = unfinished
+	s, err := open(ctx, cfg)
+	if err == nil {
+		err = s.close()
+	}
+	if err != nil {
+		return errors.Join(err, os.RemoveAll(unfinished), os.RemoveAll(unfinished+".wal"))
+	}
+	if err := os.Rename(unfinished, path); err != nil {
+		return fmt.Errorf("create duckdb file: %w", err)
+	}
+	// The new name is to survive a power cut, as what is committed to it will.
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return fmt.Errorf("create duckdb file: %w", err)
+	}
+	return errors.Join(dir.Sync(), dir.Close())
+}
+
+func open(ctx context.Context, cfg Config) (*store, error) {
+	s := &store{catalogue: cfg.Catalogue}
+	var err error
+	if s.templates, err = newTemplates(); err != nil {
+		return nil, fmt.Errorf("parse statements: %w", err)
+	}
+	settings := fmt.Sprintf("?memory_limit=%dB&preserve_insertion_order=false", cmp.Or(cfg.Memory, defaultMemory))
+	if s.db, err = openFile(ctx, cfg.Path, settings, false); err != nil {
+		return nil, err
+	}
+	if err := s.prepare(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("open duckdb file %s: %w", cfg.Path, explain(err)), s.close())
+	}
+	return s, nil
+}
+
+// prepare makes the connections and the schema.
+func (s *store) prepare(ctx context.Context) error {
+	if err := s.db.QueryRowContext(ctx, "SELECT current_database()").Scan(&s.database); err != nil {
+		return err
+	}
+	var err error
+	if s.appends, err = s.db.Conn(ctx); err != nil {
+		return err
+	}
+	if s.folds, err = s.db.Conn(ctx); err != nil {
+		return err
+	}
+	if err := s.createSchema(ctx); err != nil {
+		return err
+	}
+	// Views of Arrow data hold addresses of this process. They live in a
+	// database in memory, never in the file, where a crash would leave them.
+	for _, q := range []string{"ATTACH ':memory:' AS vitalsink_incoming", "USE vitalsink_incoming"} {
+		if _, err := s.appends.ExecContext(ctx, q); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// close writes what is in the journal into the file and gives it up.
+func (s *store) close() error {
+	var errs []error
+	for _, c := range []*sql.Conn{s.appends, s.folds} {
+		if c != nil {
+			errs = append(errs, c.Close())
+		}
+	}
+	return errors.Join(append(errs, s.db.Close())...)
+}
+
+// openFile opens a database with our settings.
+func openFile(ctx context.Context, path, settings string, mustExist bool) (*sql.DB, error) {
+	if err := checkPath(path, mustExist); err != nil {
+		return nil, fmt.Errorf("open duckdb file: %w", err)
+	}
+	dc, err := duckdb.NewConnector(path+settings, func(conn driver.ExecerContext) error {
+		// TIMESTAMP is an instant; show and cut it in UTC everywhere.
+		_, err := conn.ExecContext(context.Background(), "SET TimeZone = 'UTC'", nil)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open duckdb file %s: %w", path, explain(err))
+	}
+	db := sql.OpenDB(dc)
+	if err := db.PingContext(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("open duckdb file %s: %w", path, explain(err)), db.Close())
+	}
+	return db, nil
+}
+
+// checkPath finds what is wrong with the path before DuckDB does, in words
+// that help.
+func checkPath(path string, mustExist bool) error {
+	switch info, err := os.Stat(path); {
+	case path == "":
+		return errors.New("the path is empty; write duckdb://FILE")
+	case strings.ContainsRune(path, '?'):
+		return fmt.Errorf("%s: a path cannot hold a question mark", path)
+	case err == nil && info.IsDir():
+		return fmt.Errorf("%s is a directory; name a file in it", path)
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return err
+	case err != nil && mustExist:
+		return fmt.Errorf("%s does not exist; load something into it first", path)
+	}
+	dir := filepath.Dir(path)
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		return fmt.Errorf("%s: there is no directory %s", path, dir)
+	}
+	return nil
+}
+
+// explain puts known faults of DuckDB into a line.
+func explain(err error) error {
+	if err == nil {
+		return nil
+	}
+	if strings.Contains(err.Error(), "Could not set lock on file") {
+		return ErrInUse
+	}
+	return scrub(err)
+}
+
+// driverNoise is what database/sql puts before an error of opening a file.
+const driverNoise = "database/sql/driver: could not connect to database: "
+
+// scrub keeps the kind of a DuckDB error and the first part of its text:
+// errors about values quote them.
+func scrub(err error) error {
+	if text := err.Error(); strings.HasPrefix(text, driverNoise) {
+		return errors.New(strings.TrimPrefix(text, driverNoise))
+	}
+	var de *duckdb.Error
+	if !errors.As(err, &de) {
+		return err
+	}
+	switch de.Type {
+	case duckdb.ErrorTypeConversion, duckdb.ErrorTypeInvalidInput, duckdb.ErrorTypeOutOfRange,
+		duckdb.ErrorTypeConstraint, duckdb.ErrorTypeMismatchType, duckdb.ErrorTypeInvalidType:
+		return fmt.Errorf("duckdb refused a value (error type %d; the text could quote it)", de.Type)
+	}
+	return err
+}

@@ -1,0 +1,203 @@
+package connector
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+
+	"vitalsink/schemas"
+	"vitalsink/transforms"
+)
+
+// Metrics are what an Ingest and a Folder measure, by OpenTelemetry. Labels
+// are names of the catalogue, lanes, outcomes and reasons: never anything that
+// came with a message. A nil *Metrics measures nothing.
+type Metrics struct {
+	messages, rows, quarantined    metric.Int64Counter
+	batchRows                      metric.Int64Histogram
+	batchAge, appendTime, foldTime metric.Float64Histogram
+	held, inHand, paused           metric.Int64ObservableGauge
+	lag, freshness                 metric.Float64ObservableGauge
+
+	mu     sync.Mutex
+	oldest map[string]time.Time // pending batch of each table, when last looked
+	newest map[string]time.Time // merged batch of each table
+}
+
+// NewMetrics makes the instruments.
+func NewMetrics(meter metric.Meter) (*Metrics, error) {
+	k := kit{meter: meter}
+	m := &Metrics{
+		messages: k.counter("vitalsink.messages.received",
+			"Messages decoded, by outcome: landed, partly_quarantined, quarantined, empty."),
+		rows: k.counter("vitalsink.rows",
+			"Rows by table and outcome: appended, and then applied, superseded, stale or erased by a fold."),
+		quarantined: k.counter("vitalsink.quarantined", "Messages and samples refused, by reason."),
+		batchRows:   k.sizes("vitalsink.batch.rows", "Rows of a committed batch."),
+		batchAge:    k.seconds("vitalsink.batch.age", "From the arrival of a batch's oldest message to its commit."),
+		appendTime:  k.seconds("vitalsink.append.duration", "Time of one append, by table and result: ok, failed."),
+		foldTime:    k.seconds("vitalsink.fold.duration", "Time of one merge, by table and result: ok, lost (another was faster), failed."),
+		held:        k.gauge("vitalsink.held", "By", "Bytes in hand: messages that wait or are not committed, and their rows."),
+		inHand:      k.gauge("vitalsink.messages.held", "{message}", "Messages received and not settled."),
+		paused:      k.gauge("vitalsink.paused", "1", "1 while the warehouse fails and nothing is received, else 0."),
+		lag:         k.age("vitalsink.lag", "Age of a table's oldest batch that is appended and not merged, as the last fold saw it."),
+		freshness:   k.age("vitalsink.freshness", "Age of a table's newest batch that is merged."),
+		oldest:      map[string]time.Time{}, newest: map[string]time.Time{},
+	}
+	return m, errors.Join(k.errs...)
+}
+
+// kit makes instruments and keeps what went wrong.
+type kit struct {
+	meter metric.Meter
+	errs  []error
+}
+
+func made[T any](k *kit, instrument T, err error) T {
+	k.errs = append(k.errs, err)
+	return instrument
+}
+
+func (k *kit) counter(name, what string) metric.Int64Counter {
+	c, err := k.meter.Int64Counter(name, metric.WithDescription(what))
+	return made(k, c, err)
+}
+
+func (k *kit) sizes(name, what string) metric.Int64Histogram {
+	h, err := k.meter.Int64Histogram(name, metric.WithDescription(what),
+		metric.WithExplicitBucketBoundaries(1, 10, 100, 1e3, 1e4, 1e5, 1e6))
+	return made(k, h, err)
+}
+
+func (k *kit) seconds(name, what string) metric.Float64Histogram {
+	h, err := k.meter.Float64Histogram(name, metric.WithDescription(what), metric.WithUnit("s"),
+		metric.WithExplicitBucketBoundaries(.01, .1, .5, 1, 5, 15, 60, 300, 1800))
+	return made(k, h, err)
+}
+
+func (k *kit) gauge(name, unit, what string) metric.Int64ObservableGauge {
+	g, err := k.meter.Int64ObservableGauge(name, metric.WithDescription(what), metric.WithUnit(unit))
+	return made(k, g, err)
+}
+
+func (k *kit) age(name, what string) metric.Float64ObservableGauge {
+	g, err := k.meter.Float64ObservableGauge(name, metric.WithDescription(what), metric.WithUnit("s"))
+	return made(k, g, err)
+}
+
+// Observe has the state of an ingest and of the folds read whenever metrics
+// are collected, until stop is called.
+func (m *Metrics) Observe(meter metric.Meter, in *Ingest) (stop func() error, err error) {
+	r, err := meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
+		o.ObserveInt64(m.held, in.Held())
+		o.ObserveInt64(m.inHand, in.hand.messages.Load())
+		paused := int64(0)
+		if !in.Paused().IsZero() {
+			paused = 1
+		}
+		o.ObserveInt64(m.paused, paused)
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		for table, since := range m.oldest {
+			o.ObserveFloat64(m.lag, time.Since(since).Seconds(), with("table", table))
+		}
+		for table, at := range m.newest {
+			o.ObserveFloat64(m.freshness, time.Since(at).Seconds(), with("table", table))
+		}
+		return nil
+	}, m.held, m.inHand, m.paused, m.lag, m.freshness)
+	if err != nil {
+		return nil, err
+	}
+	return r.Unregister, nil
+}
+
+// with are labels: names and values in turn.
+func with(pairs ...string) metric.MeasurementOption {
+	var kvs []attribute.KeyValue
+	for i := 0; i < len(pairs); i += 2 {
+		kvs = append(kvs, attribute.String(pairs[i], pairs[i+1]))
+	}
+	return metric.WithAttributeSet(attribute.NewSet(kvs...))
+}
+
+// Measurements have no context of their own: there are no traces yet.
+var background = context.Background()
+
+func (m *Metrics) received(d *transforms.Decoded) {
+	if m != nil {
+		m.messages.Add(background, 1, with("outcome", d.Outcome.String()))
+	}
+}
+
+func (m *Metrics) committed(b *Batch, open *openBatch) {
+	if m == nil {
+		return
+	}
+	m.rows.Add(background, int64(b.Books.Rows), with("table", b.Table.Name, "outcome", "appended"))
+	m.batchRows.Record(background, int64(b.Books.Rows))
+	m.batchAge.Record(background, time.Since(open.received).Seconds())
+	if b.Table.Name == schemas.QuarantineTable {
+		for reason, n := range open.reasons {
+			m.quarantined.Add(background, int64(n), with("reason", string(reason)))
+		}
+	}
+}
+
+func (m *Metrics) appended(table string, took time.Duration, err error) {
+	if m != nil {
+		m.appendTime.Record(background, took.Seconds(), with("table", table, "result", resultOf(err)))
+	}
+}
+
+func resultOf(err error) string {
+	switch {
+	case err == nil:
+		return "ok"
+	case errors.Is(err, ErrFenced) || errors.Is(err, ErrTaken):
+		return "lost"
+	}
+	return "failed"
+}
+
+func (m *Metrics) merged(merge *Merge, books MergeBooks, took time.Duration, err error) {
+	if m == nil {
+		return
+	}
+	table := merge.Table.Name
+	m.foldTime.Record(background, took.Seconds(), with("table", table, "result", resultOf(err)))
+	if err != nil {
+		return
+	}
+	for outcome, n := range map[string]int{
+		"applied": books.Applied, "superseded": books.Superseded, "stale": books.Stale, "erased": books.Erased,
+	} {
+		m.rows.Add(background, int64(n), with("table", table, "outcome", outcome))
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, b := range merge.Batches {
+		if b.AppendedAt.After(m.newest[table]) {
+			m.newest[table] = b.AppendedAt
+		}
+	}
+}
+
+// pending is told what waits to be folded, oldest first.
+func (m *Metrics) pending(batches []Registered) {
+	if m == nil {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	clear(m.oldest)
+	for _, b := range batches {
+		if _, ok := m.oldest[b.Table]; !ok {
+			m.oldest[b.Table] = b.AppendedAt
+		}
+	}
+}
