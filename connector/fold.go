@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -74,7 +76,7 @@ func (f *Folder) Fold(ctx context.Context, lanes ...Lane) (Folded, error) {
 			case ctx.Err() != nil:
 				return done, ctx.Err()
 			default:
-				failed[m.Table.Name] = fmt.Errorf("fold %s: %w", m.Table.Name, err)
+				failed[m.Table.Name] = err
 			}
 		}
 		if !progress {
@@ -90,10 +92,16 @@ func (f *Folder) Fold(ctx context.Context, lanes ...Lane) (Folded, error) {
 	return done, joinFailed(failed)
 }
 
+// joinFailed names the tables of each error.
 func joinFailed(failed map[string]error) error {
+	tables, causes := map[string][]string{}, map[string]error{}
+	for _, table := range slices.Sorted(maps.Keys(failed)) {
+		text := failed[table].Error()
+		tables[text], causes[text] = append(tables[text], table), failed[table]
+	}
 	var errs []error
-	for _, err := range failed {
-		errs = append(errs, err)
+	for _, text := range slices.Sorted(maps.Keys(causes)) {
+		errs = append(errs, fmt.Errorf("fold %s: %w", strings.Join(tables[text], ", "), causes[text]))
 	}
 	return errors.Join(errs...)
 }

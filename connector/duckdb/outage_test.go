@@ -6,62 +6,17 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/apache/arrow/go/v17/arrow/memory"
 
 	"vitalsink/connector"
+	"vitalsink/connector/connectortest"
 	"vitalsink/transforms"
 )
-
-// smallDisk is a file system of its own.
-type smallDisk struct {
-	dir, filler string
-}
-
-func mountDisk(t *testing.T, size string) *smallDisk {
-	t.Helper()
-	d := &smallDisk{dir: t.TempDir()}
-	if err := exec.Command("mount", "-t", "tmpfs", "-o", "size="+size, "tmpfs", d.dir).Run(); err != nil {
-		t.Skipf("a disk that can be filled needs root and mount: %v", err)
-	}
-	t.Cleanup(func() {
-		if err := exec.Command("umount", d.dir).Run(); err != nil {
-			t.Error(err)
-		}
-	})
-	d.filler = filepath.Join(d.dir, "filler")
-	return d
-}
-
-// fill leaves just so many bytes.
-func (d *smallDisk) fill(t *testing.T, left int64) {
-	t.Helper()
-	var disk syscall.Statfs_t
-	if err := syscall.Statfs(d.dir, &disk); err != nil {
-		t.Fatal(err)
-	}
-	size := int64(disk.Bavail)*disk.Bsize - left
-	if size <= 0 {
-		return // it is as full already
-	}
-	if err := os.WriteFile(d.filler, make([]byte, size), 0o600); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func (d *smallDisk) free(t *testing.T) {
-	t.Helper()
-	if err := os.Remove(d.filler); err != nil && !os.IsNotExist(err) {
-		t.Fatal(err)
-	}
-}
 
 // stepsBatch has n samples that no other batch of the test has.
 func stepsBatch(t *testing.T, number, n int) *connector.Batch {
@@ -99,8 +54,8 @@ func stepsBatch(t *testing.T, number, n int) *connector.Batch {
 // same warehouse works on, in the same process, and has all that it said it
 // had.
 func TestFullDisk(t *testing.T) {
-	disk := mountDisk(t, "64m")
-	w, err := Open(context.Background(), Config{Path: filepath.Join(disk.dir, "w.duckdb"), Catalogue: catalogue(t)})
+	disk := connectortest.NewDisk(t, "64m")
+	w, err := Open(context.Background(), Config{Path: filepath.Join(disk.Dir, "w.duckdb"), Catalogue: catalogue(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,7 +75,7 @@ func TestFullDisk(t *testing.T) {
 		if err := append(); err != nil {
 			t.Fatalf("round %d: with room again: %v", round, err)
 		}
-		disk.fill(t, left)
+		disk.Fill(t, left)
 		failures := 0
 		for range 40 {
 			err := append()
@@ -140,7 +95,7 @@ func TestFullDisk(t *testing.T) {
 		if failures == 0 {
 			t.Fatal("the disk is full, and nothing failed")
 		}
-		disk.free(t)
+		disk.Free(t)
 	}
 	if _, err := folder.Fold(context.Background()); err != nil {
 		t.Fatal(err)

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"fmt"
 	"os"
 	"os/exec"
@@ -18,12 +17,12 @@ import (
 // process is "run" in a process of its own.
 type process struct {
 	*exec.Cmd
-	wrote bytes.Buffer
+	wrote screen
 }
 
-func startProcess(t *testing.T, s *service, file string) *process {
+func startProcess(t *testing.T, s *service, file string, more ...string) *process {
 	t.Helper()
-	p := &process{Cmd: exec.Command("vitalsink", runArgs(file)...)} // see TestMain
+	p := &process{Cmd: exec.Command("vitalsink", append(runArgs(file), more...)...)} // see TestMain
 	p.Env = append(os.Environ(), "GORACE="+quickExit(), emulator+"="+s.Addr)
 	p.Stdout, p.Stderr = &p.wrote, &p.wrote
 	if err := p.Start(); err != nil {
@@ -47,6 +46,17 @@ func (p *process) kill(t *testing.T) {
 	_ = p.Wait() // it was killed, and says so
 	if status := p.ProcessState.Sys().(syscall.WaitStatus); status.Signal() != syscall.SIGKILL {
 		t.Fatalf("it ended by itself: %s\n%s", p.ProcessState, p.wrote.String())
+	}
+}
+
+// terminate ends it as it is to be ended.
+func (p *process) terminate(t *testing.T) {
+	t.Helper()
+	if err := p.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Wait(); err != nil {
+		t.Errorf("on SIGTERM it ended with %v: %s", err, p.wrote.String())
 	}
 }
 
@@ -76,12 +86,7 @@ func TestRunSurvivesKill(t *testing.T) {
 	s.publish(messages[96:])
 	p := startProcess(t, s, file)
 	s.awaitAcks(t, len(messages))
-	if err := p.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
-	if err := p.Wait(); err != nil {
-		t.Errorf("on SIGTERM it ended with %v: %s", err, p.wrote.String())
-	}
+	p.terminate(t)
 	if diff := cmp.Diff(s.loaded(t), mustTables(t, file)); diff != "" {
 		t.Errorf("tables of a load (-) and of the killed runs (+):\n%s", diff)
 	}

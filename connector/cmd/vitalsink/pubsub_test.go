@@ -21,7 +21,22 @@ import (
 // subscription: those of the demo.
 type service struct {
 	*pstest.Server
-	ahead atomic.Int64 // of the real clock
+	ahead  atomic.Int64 // of the real clock
+	acks   atomic.Int64 // requests add up: a message may be acknowledged twice
+	nacked atomic.Int64 // messages given back
+}
+
+// React counts, and leaves what it counts to the server.
+func (s *service) React(request any) (handled bool, ret any, err error) {
+	switch r := request.(type) {
+	case *pubsubpb.AcknowledgeRequest:
+		s.acks.Add(int64(len(r.AckIds)))
+	case *pubsubpb.ModifyAckDeadlineRequest:
+		if r.AckDeadlineSeconds == 0 {
+			s.nacked.Add(int64(len(r.AckIds)))
+		}
+	}
+	return false, nil, nil
 }
 
 // emulator is the variable by which Google's clients find a server.
@@ -30,7 +45,10 @@ const emulator = "PUBSUB_EMULATOR_HOST"
 // newService starts a server.
 func newService(t *testing.T) *service {
 	t.Helper()
-	s := &service{Server: pstest.NewServer()}
+	s := &service{}
+	s.Server = pstest.NewServer(
+		pstest.ServerReactorOption{FuncName: "Acknowledge", Reactor: s},
+		pstest.ServerReactorOption{FuncName: "ModifyAckDeadline", Reactor: s})
 	t.Cleanup(func() {
 		if err := s.Close(); err != nil {
 			t.Error(err)

@@ -1,0 +1,114 @@
+//go:build linux
+
+package main
+
+import (
+	"flag"
+	"io"
+	"net/http"
+	"path/filepath"
+	"regexp"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"vitalsink/connector/connectortest"
+)
+
+// outage is how long the warehouse of TestRunOutlivesFullDisk fails.
+var outage = flag.Duration("outage", 3*time.Second, "how long the disk stays full")
+
+var addressLogged = regexp.MustCompile(`msg="serving [^"]*" address=(\S+)`)
+
+// get asks the process's window.
+func (p *process) get(t *testing.T, path string) (status int, body string) {
+	t.Helper()
+	address := addressLogged.FindStringSubmatch(p.wrote.String())
+	if address == nil {
+		return 0, ""
+	}
+	r, err := http.Get("http://" + address[1] + path)
+	if err != nil {
+		return 0, err.Error()
+	}
+	defer r.Body.Close()
+	text, err := io.ReadAll(r.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r.StatusCode, string(text)
+}
+
+// metric is the value of a metric without labels, as text.
+func (p *process) metric(t *testing.T, name string) string {
+	t.Helper()
+	_, text := p.get(t, "/metrics")
+	value := regexp.MustCompile(`(?m)^` + name + `(?:\{\})? (\S+)$`).FindStringSubmatch(text)
+	if value == nil {
+		return ""
+	}
+	return value[1]
+}
+
+// A warehouse that fails for a while, here for want of room: the process takes
+// nothing more, gives nothing back, loses nothing, and goes on by itself.
+func TestRunOutlivesFullDisk(t *testing.T) {
+	t.Parallel()
+	disk := connectortest.NewDisk(t, "128m")
+	s := newService(t)
+	file := filepath.Join(disk.Dir, "run.duckdb")
+	messages := scenarioPart(t, 180)
+	s.publish(messages[:60])
+	p := startProcess(t, s, file, "--http", "127.0.0.1:0", "--memory", "512MiB")
+	s.awaitAcks(t, 60)
+	if status, body := p.get(t, "/readyz"); status != http.StatusOK {
+		t.Errorf("while all is well /readyz says %d %s", status, body)
+	}
+
+	disk.Fill(t, 0)
+	s.publish(messages[60:120])
+	s.await(t, "the pause", func(_, _ int) bool {
+		status, _ := p.get(t, "/readyz")
+		return status == http.StatusServiceUnavailable
+	})
+	s.publish(messages[120:])
+	end := time.After(*outage)
+	s.await(t, "the end of the outage", func(_, acked int) bool {
+		select {
+		case <-end:
+			return true
+		default:
+			return acked > 60 // which must not be
+		}
+	})
+	if _, acked := s.progress(); acked != 60 {
+		t.Errorf("%d messages are acknowledged while the disk is full, want the first 60", acked)
+	}
+	if got := p.metric(t, "vitalsink_paused"); got != "1" {
+		t.Errorf("the metric paused is %q", got)
+	}
+	if status, _ := p.get(t, "/healthz"); status != http.StatusOK {
+		t.Errorf("/healthz says %d: a restart would not help", status)
+	}
+	inHand := p.metric(t, "vitalsink_messages_held")
+
+	disk.Free(t)
+	s.awaitAcks(t, len(messages))
+	if status, body := p.get(t, "/readyz"); status != http.StatusOK {
+		t.Errorf("after the outage /readyz says %d %s", status, body)
+	}
+	p.terminate(t)
+	if n := s.nacked.Load(); n != 0 {
+		t.Errorf("%d messages were given back", n)
+	}
+	for _, m := range s.Messages() {
+		if m.Deliveries != 1 {
+			t.Errorf("message %s was delivered %d times", m.ID, m.Deliveries)
+		}
+	}
+	if diff := cmp.Diff(s.loaded(t), mustTables(t, file)); diff != "" {
+		t.Errorf("tables of a load (-) and of the run (+):\n%s", diff)
+	}
+	t.Logf("full for %s; %s messages in hand meanwhile; %s", *outage, inHand, p.wrote.String())
+}
