@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -30,6 +31,9 @@ type Folder struct {
 	MaxRows int
 	// Metrics are told what happens. Optional.
 	Metrics *Metrics
+
+	mu  sync.Mutex
+	sum Folded
 }
 
 // Folded is what a fold did.
@@ -58,6 +62,9 @@ func (f *Folder) Fold(ctx context.Context, lanes ...Lane) (Folded, error) {
 		f.Metrics.pending(pending.Batches)
 		merges, newer := f.plan(pending, lanes)
 		done.Newer = newer
+		f.mu.Lock()
+		f.sum.Newer = newer
+		f.mu.Unlock()
 		progress := false
 		for _, m := range merges {
 			if failed[m.Table.Name] != nil {
@@ -69,6 +76,7 @@ func (f *Folder) Fold(ctx context.Context, lanes ...Lane) (Folded, error) {
 			switch {
 			case err == nil:
 				done.add(m.Table.Name, books)
+				f.tally(m.Table.Name, books)
 				progress = true
 			case errors.Is(err, ErrFenced) || errors.Is(err, ErrTaken):
 				lost++
@@ -155,17 +163,20 @@ func newID() string { return uuid.Must(uuid.NewV7()).String() }
 // now is the time in the precision of the warehouses.
 func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
 
-// Add adds other to f.
-func (f *Folded) Add(other Folded) {
-	f.Merges += other.Merges
-	f.Books.Add(other.Books)
-	f.Newer = other.Newer
-	if f.Tables == nil {
-		f.Tables = map[string]MergeBooks{}
+func (f *Folder) tally(table string, books MergeBooks) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.sum.Tables == nil {
+		f.sum.Tables = map[string]MergeBooks{}
 	}
-	for table, books := range other.Tables {
-		sum := f.Tables[table]
-		sum.Add(books)
-		f.Tables[table] = sum
-	}
+	f.sum.add(table, books)
+}
+
+// Folded is what all folds did so far, one that is at work included.
+func (f *Folder) Folded() Folded {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	sum := f.sum
+	sum.Tables = maps.Clone(sum.Tables)
+	return sum
 }

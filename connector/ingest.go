@@ -43,7 +43,8 @@ type Ingest struct {
 	// Workers decode in parallel. Optional, default one per CPU.
 	Workers int
 	// FlushRows and FlushBytes are the size at which a batch is committed.
-	// Optional, default 250,000 and 64 MiB.
+	// Optional, default 250,000 and 64 MiB, or a worker's half of MaxHeld if
+	// that is less.
 	FlushRows  int
 	FlushBytes int64
 	// FlushInterval is the age at which a batch is committed. Optional,
@@ -125,14 +126,14 @@ func (in *Ingest) setDefaults() {
 	if in.FlushRows == 0 {
 		in.FlushRows = defaultFlushRows
 	}
-	if in.FlushBytes == 0 {
-		in.FlushBytes = defaultFlushBytes
-	}
 	if in.FlushInterval == 0 {
 		in.FlushInterval = defaultFlushInterval
 	}
 	if in.MaxHeld == 0 {
 		in.MaxHeld = defaultMaxHeld
+	}
+	if in.FlushBytes == 0 {
+		in.FlushBytes = min(defaultFlushBytes, in.MaxHeld/int64(2*in.Workers))
 	}
 	in.held = &budget{limit: in.MaxHeld}
 	in.Allocator = counted{in.Allocator, in.held}
@@ -259,19 +260,19 @@ func (in *Ingest) pause(ctx context.Context, d time.Duration) bool {
 // probeEvery is how often a warehouse that fails is asked whether it works.
 const probeEvery = time.Minute
 
-// AwaitWarehouse returns when the warehouse takes a batch again, or ctx is
-// done. Nothing is in hand then, so it is one without rows.
-func (in *Ingest) AwaitWarehouse(ctx context.Context) error {
+// awaitWarehouse returns when the warehouse takes a batch again. Nothing is in
+// hand then, so it is one without rows. It is false when ctx is done.
+func (in *Ingest) awaitWarehouse(ctx context.Context) bool {
 	for {
 		empty := newOpenBatch(in.Allocator, in.Catalogue.Versioned()[0], Recent).batch(in.Catalogue.Version)
 		err := in.Warehouse.Append(ctx, empty)
 		empty.Record.Release()
 		if err == nil {
 			in.gate.open()
-			return nil
+			return true
 		}
 		if !in.pause(ctx, probeEvery) {
-			return ctx.Err()
+			return false
 		}
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -28,9 +27,6 @@ type Service struct {
 	// Connect opens the door; again, after a batch was given up. Required.
 	Connect func(context.Context) (ClosingSource, error)
 	Log     *slog.Logger
-
-	mu     sync.Mutex
-	folded Folded
 }
 
 // ClosingSource is a source with a connection.
@@ -61,7 +57,7 @@ func (s *Service) Run(ctx context.Context) error {
 	if err := g.Wait(); err != nil {
 		return err
 	}
-	if err := s.fold(late); err != nil && late.Err() == nil {
+	if _, err := s.Folder.Fold(late); err != nil && late.Err() == nil {
 		return fmt.Errorf("last fold: %w", err)
 	}
 	return nil // what is registered is safe; the next run folds it
@@ -82,7 +78,7 @@ func (s *Service) ingest(ctx context.Context) error {
 		}
 		s.Log.Error("the warehouse has failed for so long that what was in hand is left to be delivered again; receiving goes on when it works",
 			"error", err)
-		if s.Ingest.AwaitWarehouse(ctx) != nil {
+		if !s.Ingest.awaitWarehouse(ctx) {
 			return nil
 		}
 	}
@@ -99,7 +95,7 @@ func (s *Service) foldLoop(ctx context.Context) {
 		if beat%lateBeats == 0 {
 			lanes = []Lane{Recent, Late}
 		}
-		if err := s.fold(ctx, lanes...); ctx.Err() == nil {
+		if _, err := s.Folder.Fold(ctx, lanes...); ctx.Err() == nil {
 			failing.report(s.Log, err)
 		}
 		select {
@@ -108,23 +104,6 @@ func (s *Service) foldLoop(ctx context.Context) {
 		case <-ticker.C:
 		}
 	}
-}
-
-func (s *Service) fold(ctx context.Context, lanes ...Lane) error {
-	f, err := s.Folder.Fold(ctx, lanes...)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.folded.Add(f)
-	return err
-}
-
-// Folded is what the folds did so far.
-func (s *Service) Folded() Folded {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var f Folded
-	f.Add(s.folded)
-	return f
 }
 
 // lasting logs a failure when it begins, now and then while it lasts, and when

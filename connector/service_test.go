@@ -12,14 +12,14 @@ import (
 	"vitalsink/connector"
 )
 
-// boom is what a warehouse out of order says.
-var boom = errors.New("boom")
+// errBoom is what a warehouse out of order says.
+var errBoom = errors.New("boom")
 
 // outage is a warehouse that fails while down is true.
 func outage(w connector.Warehouse, down *atomic.Bool) connector.Warehouse {
 	return &faulty{w, func(*connector.Batch) error {
 		if down.Load() {
-			return boom
+			return errBoom
 		}
 		return nil
 	}}

@@ -3,6 +3,7 @@
 package connectortest
 
 import (
+	"context"
 	"errors"
 	"os"
 	"os/exec"
@@ -22,11 +23,11 @@ type Disk struct {
 func NewDisk(t testing.TB, size string) *Disk {
 	t.Helper()
 	d := &Disk{Dir: t.TempDir()}
-	if err := exec.Command("mount", "-t", "tmpfs", "-o", "size="+size, "tmpfs", d.Dir).Run(); err != nil {
+	if err := exec.CommandContext(t.Context(), "mount", "-t", "tmpfs", "-o", "size="+size, "tmpfs", d.Dir).Run(); err != nil {
 		t.Skipf("a disk that can be filled up needs root and mount: %v", err)
 	}
 	t.Cleanup(func() {
-		if err := exec.Command("umount", d.Dir).Run(); err != nil {
+		if err := exec.CommandContext(context.Background(), "umount", d.Dir).Run(); err != nil {
 			t.Error(err)
 		}
 	})
@@ -34,7 +35,8 @@ func NewDisk(t testing.TB, size string) *Disk {
 	return d
 }
 
-// Fill leaves just so many bytes, or fewer if there are not so many.
+// Fill leaves just so many bytes, or fewer if there are not so many. It may be
+// called again, to take what has become free since.
 func (d *Disk) Fill(t testing.TB, left int64) {
 	t.Helper()
 	var disk syscall.Statfs_t
@@ -42,9 +44,16 @@ func (d *Disk) Fill(t testing.TB, left int64) {
 		t.Fatal(err)
 	}
 	size := max(0, int64(disk.Bavail)*disk.Bsize-left)
-	// Somebody else may have written meanwhile.
-	if err := os.WriteFile(d.filler, make([]byte, size), 0o600); err != nil && !errors.Is(err, syscall.ENOSPC) {
+	f, err := os.OpenFile(d.filler, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
 		t.Fatal(err)
+	}
+	// Somebody else may have written meanwhile.
+	if _, err := f.Write(make([]byte, size)); err != nil && !errors.Is(err, syscall.ENOSPC) {
+		t.Error(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -102,7 +102,10 @@ func (g *merging) run(ctx context.Context) (connector.MergeBooks, error) {
 	if err := g.scan(ctx, "taken.sql", []any{g.ids}, &taken); err != nil || taken > 0 {
 		return books, orElse(err, connector.ErrTaken)
 	}
-	if err := g.scan(ctx, "count_log.sql", []any{g.ids, g.since}, &found, &books.Superseded); err != nil {
+	if _, err := g.exec(ctx, "winners.sql", g.ids, g.since); err != nil {
+		return books, err
+	}
+	if err := g.scan(ctx, "count_log.sql", nil, &found, &books.Superseded); err != nil {
 		return books, err
 	}
 	if found != books.Registered {
@@ -121,7 +124,7 @@ func (g *merging) run(ctx context.Context) (connector.MergeBooks, error) {
 	if !books.Balanced() {
 		return books, fmt.Errorf("%w: merge of %s: %+v", connector.ErrBooks, g.names.Table, books)
 	}
-	if _, err := g.tx.ExecContext(ctx, "DROP TABLE staged"); err != nil {
+	if err := execAll(ctx, g.tx, []string{"DROP TABLE staged", "DROP TABLE winners"}); err != nil {
 		return books, fmt.Errorf("drop staged rows: %w", err)
 	}
 	return books, g.enter(ctx, books)

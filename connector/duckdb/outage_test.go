@@ -63,7 +63,7 @@ func TestFullDisk(t *testing.T) {
 	const rows = 10_000
 	folder := &connector.Folder{Warehouse: w, Catalogue: catalogue(t), Log: slog.New(slog.DiscardHandler)}
 	number, landed := 0, map[int]bool{}
-	append := func() error {
+	add := func() error {
 		b := stepsBatch(t, number, rows)
 		defer b.Record.Release()
 		err := w.Append(context.Background(), b)
@@ -72,13 +72,13 @@ func TestFullDisk(t *testing.T) {
 		return err
 	}
 	for round, left := range []int64{0, 100_000, 1 << 20} {
-		if err := append(); err != nil {
+		if err := add(); err != nil {
 			t.Fatalf("round %d: with room again: %v", round, err)
 		}
 		disk.Fill(t, left)
 		failures := 0
 		for range 40 {
-			err := append()
+			err := add()
 			_, ferr := folder.Fold(context.Background())
 			if err != nil {
 				t.Logf("round %d: append: %.300v", round, err)

@@ -19,30 +19,22 @@ import (
 // was published at the given time, and began is its clock. What is not even
 // JSON is for the decoder to refuse.
 func parseLine(line []byte, published, began time.Time) transforms.Message {
-	bare := transforms.Message{ID: lineID(line), PublishTime: published, AsOf: began, Data: line}
-	if !utf8.Valid(line) {
-		return bare
-	}
-	env, err := readEnvelope(line)
-	switch {
-	case err != nil || env == nil:
-		return bare
-	case env.fault != "":
-		// It keeps what could be read, but the id of the line: another line
-		// may say the same message id and be in order.
-		bare.Refusal = transforms.Refuse(transforms.BadEnvelope, "", "%s", env.fault)
-		bare.Attributes = env.attributes
+	m := transforms.Message{PublishTime: published, AsOf: began, Data: line}
+	if env := envelopeOf(line); env != nil {
+		m.Attributes = env.attributes
 		if !env.published.IsZero() {
-			bare.PublishTime, bare.AsOf = env.published, time.Time{}
+			m.PublishTime, m.AsOf = env.published, time.Time{}
 		}
-		return bare
+		if env.fault == "" {
+			m.ID, m.Data = env.id, env.data
+		} else {
+			// It keeps what could be read, but the id of the line: another line
+			// may say the same message id and be in order.
+			m.Refusal = transforms.Refuse(transforms.BadEnvelope, "", "%s", env.fault)
+		}
 	}
-	m := transforms.Message{ID: env.id, PublishTime: env.published, Attributes: env.attributes, Data: env.data}
 	if m.ID == "" {
-		m.ID = bare.ID
-	}
-	if m.PublishTime.IsZero() {
-		m.PublishTime, m.AsOf = published, began
+		m.ID = lineID(line)
 	}
 	return m
 }
@@ -66,6 +58,18 @@ var (
 	errBare = errors.New("a bare event")
 	errMore = errors.New("more follows on the line")
 )
+
+// envelopeOf is nil for what is none, or no JSON.
+func envelopeOf(line []byte) *envelope {
+	if !utf8.Valid(line) {
+		return nil
+	}
+	env, err := readEnvelope(line)
+	if err != nil {
+		return nil
+	}
+	return env
+}
 
 // readEnvelope is nil for a bare event, which is told by its event_type.
 func readEnvelope(line []byte) (*envelope, error) {

@@ -1,32 +1,30 @@
 package files
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/klauspost/compress/flate"
 	"github.com/klauspost/compress/gzip"
+	"golang.org/x/sync/errgroup"
 
 	"vitalsink/connector"
 )
 
-// MaxLine is the longest line that is read, in bytes. It is above what a
-// message may have, so that what is too large is quarantined with its bytes;
-// a line beyond it is reported and not loaded.
-const MaxLine = 128 << 20
-
-// Source reads files in order.
+// Source reads files. One goroutine reads lines, in order, and counts them;
+// several make messages of them, whose order is left open.
 type Source struct {
-	// Paths of the files; "-" is Stdin. Required.
+	// Paths of files, and of directories: of one every file in it and below
+	// whose name ends as one of messages does, in the order of their paths;
+	// "-" is Stdin. Required.
 	Paths []string
 	Stdin io.Reader
 	// PublishedAt is the publish time of the first bare event. Optional,
@@ -34,14 +32,19 @@ type Source struct {
 	PublishedAt time.Time
 	// Began is when the load began: bare events have no other clock. Required.
 	Began time.Time
+	// Workers make messages of lines in parallel. Optional, default one per
+	// CPU.
+	Workers int
 
 	mu       sync.Mutex
 	problems []error
+	position position
 }
 
 var _ connector.Source = (*Source)(nil)
 
-// Problems are what could not be read so far, one error each.
+// Problems are what could not be read so far, one error each, in the order of
+// the files.
 func (s *Source) Problems() []error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -58,23 +61,41 @@ func (s *Source) problem(format string, args ...any) {
 // Receive delivers every line. A file that cannot be read does not keep the
 // others from being read; see Problems.
 func (s *Source) Receive(ctx context.Context, deliver func(context.Context, *connector.Message) error) error {
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
-	// Reading has a goroutine of its own, for a read of a terminal or a pipe
-	// does not hear the order to stop.
-	r := &reading{source: s, messages: make(chan *connector.Message), published: s.PublishedAt}
+	workers := s.Workers
+	if workers == 0 {
+		workers = runtime.GOMAXPROCS(0)
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	r := &reading{source: s, chunks: make(chan []line), published: s.PublishedAt}
 	if r.published.IsZero() {
 		r.published = time.Unix(0, 0).UTC()
 	}
+	// Nobody waits for the reading, for a read of a terminal or a pipe does
+	// not hear the order to stop.
 	go r.run(ctx)
+	for range workers {
+		g.Go(func() error { return s.cut(ctx, r.chunks, deliver) })
+	}
+	return g.Wait()
+}
+
+// cut makes messages of lines until there are no more.
+func (s *Source) cut(ctx context.Context, chunks <-chan []line, deliver func(context.Context, *connector.Message) error) error {
 	for {
 		select {
-		case m, ok := <-r.messages:
+		case chunk, ok := <-chunks:
 			if !ok {
 				return nil
 			}
-			if err := deliver(ctx, m); err != nil {
-				return err
+			for _, l := range chunk {
+				if ctx.Err() != nil {
+					return ctx.Err()
+				}
+				m := &connector.Message{Ack: func() {}, Nack: func() {}}
+				m.Message = parseLine(l.text, l.published, s.Began)
+				if err := deliver(ctx, m); err != nil {
+					return err
+				}
 			}
 		case <-ctx.Done():
 			return ctx.Err()
@@ -82,84 +103,121 @@ func (s *Source) Receive(ctx context.Context, deliver func(context.Context, *con
 	}
 }
 
+// line is a line of a file.
+type line struct {
+	text      []byte
+	published time.Time // should it be a bare event
+}
+
+// A chunk of lines is handed over at this size, so that handing over costs
+// little and few lines wait in memory.
+const (
+	chunkLines = 64
+	chunkBytes = 256 << 10
+)
+
 // reading reads all files in order.
 type reading struct {
 	source    *Source
-	messages  chan *connector.Message
+	chunks    chan []line
 	published time.Time // of the next line, should it be a bare event
+	chunk     []line
+	bytes     int // in the chunk
 }
 
+// run closes chunks after the last, but not if ctx is done before: nobody is
+// to take that for the end.
 func (r *reading) run(ctx context.Context) {
-	defer close(r.messages)
-	for _, path := range r.source.Paths {
-		name, in, err := r.source.open(path)
-		if err != nil {
-			r.source.problem("%s: %w", name, err)
-			continue
-		}
-		err = r.file(ctx, name, in)
-		in.Close()
-		if err != nil {
+	inputs := list(ctx, r.source.Paths)
+	r.source.begin(inputs)
+	for _, in := range inputs {
+		r.source.enter(in)
+		if r.input(ctx, in) != nil || r.handOver(ctx) != nil {
 			return
 		}
+		r.source.leave(in)
+	}
+	if ctx.Err() == nil {
+		close(r.chunks)
 	}
 }
 
-// file sends one file's lines. Its error is that of ctx.
-func (r *reading) file(ctx context.Context, name string, in io.Reader) error {
-	lines, err := newLineReader(in)
+// input reads one file. Its error is that of ctx.
+func (r *reading) input(ctx context.Context, in input) error {
+	opened, err := r.source.open(in)
 	if err != nil {
-		r.source.problem("%s: %w", name, explain(err))
+		r.source.problem("%s: %w", in.name(), err)
+		return nil
+	}
+	defer opened.Close()
+	lines, err := newLineReader(countedReader{opened, r.source.advance})
+	if err != nil {
+		r.source.problem("%s: %w", in.name(), explain(err))
 		return nil
 	}
 	for {
-		line, err := lines.next()
+		text, err := lines.next()
 		if errors.Is(err, io.EOF) {
 			break
 		}
 		published := r.published
 		r.published = published.Add(time.Microsecond)
-		if errors.Is(err, errTooLong) {
-			r.source.problem("%s:%d: the line has more than %d bytes; it was not loaded", name, lines.number, MaxLine)
-			continue
-		}
-		if err != nil {
-			r.source.problem("%s: %w; lines from %d on were not loaded", name, explain(err), lines.number)
+		if err != nil && !errors.Is(err, errTooLong) {
+			r.source.problem("%s: %w; lines from %d on were not loaded", in.name(), explain(err), lines.number)
 			return nil
 		}
-		if len(line) == 0 {
-			continue
+		if err != nil {
+			r.source.problem("%s:%d: the line has more than %d bytes; it was not loaded", in.name(), lines.number, MaxLine)
 		}
-		m := &connector.Message{Ack: func() {}, Nack: func() {}}
-		m.Message = parseLine(line, published, r.source.Began)
-		select {
-		case r.messages <- m:
-		case <-ctx.Done():
-			return ctx.Err()
+		if err := r.add(ctx, line{text, published}, lines.ready()); err != nil {
+			return err
 		}
 	}
 	if lines.bytes == 0 {
-		r.source.problem("%s: the file is empty", name)
+		r.source.problem("%s: the file is empty", in.name())
 	}
 	return nil
 }
 
-func (s *Source) open(path string) (name string, in io.ReadCloser, err error) {
-	if path == "-" {
-		return "standard input", io.NopCloser(s.Stdin), nil
+// add puts a line, unless it is empty, into the chunk. A chunk does not wait
+// for a line that nobody may write for an hour.
+func (r *reading) add(ctx context.Context, l line, more bool) error {
+	if len(l.text) > 0 {
+		r.chunk = append(r.chunk, l)
+		r.bytes += len(l.text)
 	}
-	f, err := os.Open(path)
+	if more && len(r.chunk) < chunkLines && r.bytes < chunkBytes {
+		return ctx.Err()
+	}
+	return r.handOver(ctx)
+}
+
+// handOver gives the chunk to the first worker that is free.
+func (r *reading) handOver(ctx context.Context) error {
+	if len(r.chunk) == 0 {
+		return ctx.Err()
+	}
+	select {
+	case r.chunks <- r.chunk:
+		r.chunk, r.bytes = nil, 0
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (s *Source) open(in input) (io.ReadCloser, error) {
+	switch {
+	case in.fault != nil:
+		return nil, in.fault
+	case in.path == "-":
+		return io.NopCloser(s.Stdin), nil
+	}
+	f, err := os.Open(in.path)
 	if err != nil {
-		return path, nil, explain(err)
+		return nil, explain(err)
 	}
-	info, err := f.Stat()
-	if err == nil && info.IsDir() {
-		err = errors.New("is a directory; name the files in it")
-	}
-	if err != nil {
-		return path, nil, errors.Join(explain(err), f.Close())
-	}
-	return path, f, nil
+	return f, nil
 }
 
 // explain leaves out what the caller says already.
@@ -177,56 +235,4 @@ func explain(err error) error {
 		return errors.New("gzip is corrupt")
 	}
 	return err
-}
-
-var errTooLong = errors.New("line too long")
-
-// lineReader reads lines of bounded length.
-type lineReader struct {
-	in     *bufio.Reader
-	number int // of the line read last, from 1
-	bytes  int64
-}
-
-// newLineReader looks at the first bytes: gzip is read as what is in it.
-func newLineReader(in io.Reader) (*lineReader, error) {
-	const chunk = 1 << 20
-	buffered := bufio.NewReaderSize(in, chunk)
-	if magic, err := buffered.Peek(2); err == nil && magic[0] == 0x1f && magic[1] == 0x8b {
-		zr, err := gzip.NewReader(buffered)
-		if err != nil {
-			return nil, err
-		}
-		buffered = bufio.NewReaderSize(zr, chunk)
-	}
-	if mark, err := buffered.Peek(3); err == nil && string(mark) == "\ufeff" {
-		_, _ = buffered.Discard(3)
-	}
-	return &lineReader{in: buffered}, nil
-}
-
-// next is the next line without white space around it, for the caller to
-// keep. The error is io.EOF at the end, errTooLong for a line that was
-// skipped, or the input's own.
-func (r *lineReader) next() ([]byte, error) {
-	var line []byte
-	r.number++
-	for tooLong := false; ; {
-		piece, err := r.in.ReadSlice('\n')
-		r.bytes += int64(len(piece))
-		if tooLong = tooLong || len(line)+len(piece) > MaxLine; !tooLong {
-			line = append(line, piece...)
-		}
-		switch {
-		case errors.Is(err, bufio.ErrBufferFull):
-			continue
-		case errors.Is(err, io.EOF) && len(line) == 0 && !tooLong:
-			return nil, io.EOF
-		case err != nil && !errors.Is(err, io.EOF):
-			return nil, err
-		case tooLong:
-			return nil, errTooLong
-		}
-		return bytes.Trim(line, " \t\r\n"), nil // the white space of JSON
-	}
 }

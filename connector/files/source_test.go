@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -50,10 +52,13 @@ func zipped(t *testing.T, text string) string {
 }
 
 // receive collects what a source delivers, and its problems without the
-// folder of the files.
+// folder of the files. A single worker delivers in the order of the lines.
 func receive(t *testing.T, s *Source) (messages []*connector.Message, problems []string) {
 	t.Helper()
+	var mu sync.Mutex
 	err := s.Receive(t.Context(), func(_ context.Context, m *connector.Message) error {
+		mu.Lock()
+		defer mu.Unlock()
 		m.Ack()
 		messages = append(messages, m)
 		return nil
@@ -64,7 +69,7 @@ func receive(t *testing.T, s *Source) (messages []*connector.Message, problems [
 	for _, p := range s.Problems() {
 		text := p.Error()
 		for _, path := range s.Paths {
-			text = strings.ReplaceAll(text, filepath.Dir(path)+"/", "")
+			text = strings.TrimPrefix(text, filepath.Dir(path)+"/")
 		}
 		problems = append(problems, text)
 	}
@@ -85,26 +90,26 @@ func TestReceiveReadsEveryLine(t *testing.T) {
 		want     []string
 		problems []string
 	}{
-		"one line":            {[]string{"a\n"}, []string{"a"}, nil},
-		"no line end":         {[]string{"a\nb"}, []string{"a", "b"}, nil},
-		"CRLF":                {[]string{"a\r\nb\r\n"}, []string{"a", "b"}, nil},
-		"blank lines":         {[]string{"\n\na\n \t \n\nb\n\n"}, []string{"a", "b"}, nil},
-		"only blank lines":    {[]string{"\n \r\n"}, nil, nil},
-		"white space around":  {[]string{"  a b \t\n"}, []string{"a b"}, nil},
-		"a byte order mark":   {[]string{"\ufeffa\n"}, []string{"a"}, nil},
-		"a mark, nothing":     {[]string{"\ufeff"}, nil, []string{"0.ndjson: the file is empty"}},
-		"nothing":             {[]string{""}, nil, []string{"0.ndjson: the file is empty"}},
-		"in order":            {[]string{"a\nb\n", "c\n", "d"}, []string{"a", "b", "c", "d"}, nil},
-		"NUL and other bytes": {[]string{"\x00\n\xff\n"}, []string{"\x00", "\xff"}, nil},
-		"one byte of gzip":    {[]string{"\x1f"}, []string{"\x1f"}, nil},
-		"longer than a chunk": {[]string{strings.Repeat("x", 3<<20) + "\ny\n"}, []string{strings.Repeat("x", 3<<20), "y"}, nil},
-		"exactly a chunk":     {[]string{strings.Repeat("x", 1<<20-1) + "\ny\n"}, []string{strings.Repeat("x", 1<<20-1), "y"}, nil},
+		"one line":               {[]string{"a\n"}, []string{"a"}, nil},
+		"no line end":            {[]string{"a\nb"}, []string{"a", "b"}, nil},
+		"CRLF":                   {[]string{"a\r\nb\r\n"}, []string{"a", "b"}, nil},
+		"blank lines":            {[]string{"\n\na\n \t \n\nb\n\n"}, []string{"a", "b"}, nil},
+		"only blank lines":       {[]string{"\n \r\n"}, nil, nil},
+		"white space around":     {[]string{"  a b \t\n"}, []string{"a b"}, nil},
+		"a byte order mark":      {[]string{"\ufeffa\n"}, []string{"a"}, nil},
+		"a mark, nothing":        {[]string{"\ufeff"}, nil, []string{"0.ndjson: the file is empty"}},
+		"nothing":                {[]string{""}, nil, []string{"0.ndjson: the file is empty"}},
+		"in order":               {[]string{"a\nb\n", "c\n", "d"}, []string{"a", "b", "c", "d"}, nil},
+		"NUL and other bytes":    {[]string{"\x00\n\xff\n"}, []string{"\x00", "\xff"}, nil},
+		"one byte of gzip":       {[]string{"\x1f"}, []string{"\x1f"}, nil},
+		"longer than the buffer": {[]string{strings.Repeat("x", 3<<20) + "\ny\n"}, []string{strings.Repeat("x", 3<<20), "y"}, nil},
+		"exactly the buffer":     {[]string{strings.Repeat("x", 1<<20-1) + "\ny\n"}, []string{strings.Repeat("x", 1<<20-1), "y"}, nil},
 		"an empty one among": {
 			[]string{"a\n", "", "b\n"}, []string{"a", "b"}, []string{"1.ndjson: the file is empty"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			messages, problems := receive(t, &Source{Paths: write(t, c.files...), Began: began})
+			messages, problems := receive(t, &Source{Paths: write(t, c.files...), Began: began, Workers: 1})
 			if diff := cmp.Diff(c.want, bodies(messages)); diff != "" {
 				t.Errorf("want (-), got (+):\n%s", diff)
 			}
@@ -150,32 +155,19 @@ func TestReceiveReadsGzip(t *testing.T) {
 
 func TestReceiveNamesWhatItCannotOpen(t *testing.T) {
 	paths := write(t, "a\n", "b\n")
-	dir := filepath.Dir(paths[0])
-	paths = []string{filepath.Join(dir, "missing"), paths[0], dir, paths[1]}
-	messages, _ := receive(t, &Source{Paths: paths, Began: began})
+	missing, below := filepath.Join(filepath.Dir(paths[0]), "missing"), filepath.Join(paths[0], "below")
+	messages, problems := receive(t, &Source{Paths: []string{missing, paths[0], below, paths[1]}, Began: began, Workers: 1})
 	if got := bodies(messages); !slices.Equal(got, []string{"a", "b"}) {
 		t.Errorf("delivered %q", got)
 	}
-	s := &Source{Paths: paths, Began: began}
-	if err := s.Receive(t.Context(), func(context.Context, *connector.Message) error { return nil }); err != nil {
-		t.Fatal(err)
-	}
-	var problems []string
-	for _, p := range s.Problems() {
-		problems = append(problems, p.Error())
-	}
-	want := []string{
-		filepath.Join(dir, "missing") + ": there is no such file",
-		dir + ": is a directory; name the files in it",
-	}
-	if diff := cmp.Diff(want, problems); diff != "" {
+	if diff := cmp.Diff([]string{"missing: there is no such file", "0.ndjson/below: not a directory"}, problems); diff != "" {
 		t.Errorf("problems: want (-), got (+):\n%s", diff)
 	}
 }
 
 func TestReceiveReadsStandardInput(t *testing.T) {
 	for _, in := range []string{"a\nb\n", zipped(t, "a\nb\n")} {
-		messages, problems := receive(t, &Source{Paths: []string{"-"}, Stdin: strings.NewReader(in), Began: began})
+		messages, problems := receive(t, &Source{Paths: []string{"-"}, Stdin: strings.NewReader(in), Began: began, Workers: 1})
 		if got := bodies(messages); !slices.Equal(got, []string{"a", "b"}) || len(problems) > 0 {
 			t.Errorf("delivered %q, problems %q", got, problems)
 		}
@@ -225,25 +217,46 @@ func TestReceiveCountsPublishTimes(t *testing.T) {
 // A source that is told to stop delivers no more, and one whose messages are
 // refused ends with the reason.
 func TestReceiveEnds(t *testing.T) {
-	paths := write(t, strings.Repeat("a\n", 1000))
+	paths := write(t, strings.Repeat("a\n", 10_000))
 	refused := errors.New("refused")
-	n := 0
-	err := (&Source{Paths: paths, Began: began}).Receive(t.Context(), func(context.Context, *connector.Message) error {
-		n++
-		return refused
-	})
-	if !errors.Is(err, refused) || n != 1 {
-		t.Errorf("after a refusal %d messages were offered, and the error is %v", n, err)
+	for _, workers := range []int{1, 4} {
+		var offered atomic.Int64
+		err := (&Source{Paths: paths, Began: began, Workers: workers}).Receive(t.Context(), func(context.Context, *connector.Message) error {
+			offered.Add(1)
+			return refused
+		})
+		if n := int(offered.Load()); !errors.Is(err, refused) || n > workers {
+			t.Errorf("%d workers: after a refusal %d messages were offered, and the error is %v", workers, n, err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		offered.Store(0)
+		err = (&Source{Paths: paths, Began: began, Workers: workers}).Receive(ctx, func(ctx context.Context, _ *connector.Message) error {
+			offered.Add(1)
+			cancel()
+			return nil // it was taken all the same
+		})
+		if n := int(offered.Load()); !errors.Is(err, context.Canceled) || n > workers {
+			t.Errorf("%d workers: after the order to stop %d messages were offered, and the error is %v", workers, n, err)
+		}
 	}
-	ctx, cancel := context.WithCancel(t.Context())
-	n = 0
-	err = (&Source{Paths: paths, Began: began}).Receive(ctx, func(ctx context.Context, _ *connector.Message) error {
-		n++
-		cancel()
-		return ctx.Err()
+}
+
+// One who cannot deliver does not keep the others waiting, nor the reading.
+func TestReceiveEndsForAll(t *testing.T) {
+	refused := errors.New("refused")
+	first := make(chan struct{}, 1)
+	first <- struct{}{}
+	paths := write(t, strings.Repeat("a\n", 10_000))
+	err := (&Source{Paths: paths, Began: began, Workers: 4}).Receive(t.Context(), func(ctx context.Context, _ *connector.Message) error {
+		select {
+		case <-first:
+			return refused
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	})
-	if !errors.Is(err, context.Canceled) || n != 1 {
-		t.Errorf("after the order to stop %d messages were offered, and the error is %v", n, err)
+	if !errors.Is(err, refused) {
+		t.Errorf("the error is %v, want %v", err, refused)
 	}
 }
 

@@ -122,6 +122,11 @@ func (g *Generator) event(r request) event {
 	r.at = r.at.UTC().Truncate(time.Second)
 	r.n = max(r.n, 0)
 	data, known := g.data(r)
+	return event{r.eventType, g.envelope(r, data), later(known, r.at)}
+}
+
+// envelope is what an era put around data.
+func (g *Generator) envelope(r request, data any) object {
 	body := object{"event_type": r.eventType, "data": data}
 	if r.gen != Legacy2023 {
 		body["team_id"] = r.user.TeamID
@@ -130,7 +135,7 @@ func (g *Generator) event(r request) event {
 	if r.gen == Docs2024 || r.gen == Modern && !strings.HasPrefix(r.eventType, "labtest.match_review.") {
 		body["user_id"], body["client_user_id"] = r.user.ID, r.user.ClientUserID
 	}
-	return event{r.eventType, body, later(known, r.at)}
+	return body
 }
 
 // data is an event's data, and when the last thing it tells has happened.

@@ -31,20 +31,31 @@ func (g *Generator) Message(eventType string, body []byte, published time.Time) 
 	}
 	if len(body) >= gzipFrom {
 		m.Attributes["blob-codec"] = "gzip"
-		m.Data = compress(body)
+		m.Data = new(zipper).compress(body)
 	}
 	return m
 }
 
+// zipper compresses with one writer, which is large.
+type zipper struct {
+	out bytes.Buffer
+	zip *gzip.Writer
+}
+
 // compress panics on a failed write, which a buffer never has.
-func compress(body []byte) []byte {
-	var b bytes.Buffer
-	w := gzip.NewWriter(&b)
-	if _, err := w.Write(body); err != nil {
+func (z *zipper) compress(body []byte) []byte {
+	z.out.Reset()
+	if z.zip == nil {
+		z.zip = gzip.NewWriter(&z.out)
+	} else {
+		z.zip.Reset(&z.out)
+	}
+	_, err := z.zip.Write(body)
+	if err == nil {
+		err = z.zip.Close()
+	}
+	if err != nil {
 		panic(fmt.Sprintf("compress event: %v", err))
 	}
-	if err := w.Close(); err != nil {
-		panic(fmt.Sprintf("compress event: %v", err))
-	}
-	return b.Bytes()
+	return bytes.Clone(z.out.Bytes())
 }

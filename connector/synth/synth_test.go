@@ -16,7 +16,7 @@ import (
 
 func day() time.Time { return time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC) }
 
-func newGenerator(t *testing.T, seed uint64) *Generator {
+func newGenerator(t testing.TB, seed uint64) *Generator {
 	t.Helper()
 	cat, err := schemas.Load()
 	if err != nil {
@@ -59,9 +59,6 @@ func everything(t *testing.T, seed uint64) string {
 		for _, gen := range []Generation{Modern, Docs2024, Legacy2023} {
 			b.Write(g.Event(typ, gen, u, day(), 3))
 		}
-	}
-	for _, m := range g.Scenario(day()) {
-		b.Write(encode(m))
 	}
 	return b.String()
 }
@@ -204,91 +201,5 @@ func TestMessage(t *testing.T) {
 	}
 	if len(ids) != 4 {
 		t.Errorf("ids are not unique: %v", ids)
-	}
-}
-
-func TestScenario(t *testing.T) {
-	g := newGenerator(t, 1)
-	sent := map[string]transforms.Message{}
-	count := map[string]int{}
-	var last time.Time
-	for _, m := range g.Scenario(day()) {
-		if m.PublishTime.Before(last) {
-			count["out of order"]++
-		}
-		last = m.PublishTime
-		if first, ok := sent[m.ID]; ok {
-			count["redelivered"]++
-			if !bytes.Equal(first.Data, m.Data) || !first.PublishTime.Equal(m.PublishTime) {
-				t.Errorf("message %s came back changed", m.ID)
-			}
-			continue
-		}
-		sent[m.ID] = m
-		typ := m.Attributes["event-type"]
-		var body map[string]any
-		if json.Unmarshal(unpacked(t, m), &body) != nil {
-			count["not JSON"]++
-			continue
-		}
-		if body["event_type"] != typ {
-			t.Errorf("%v in a message of %s", body["event_type"], typ)
-		}
-		table := g.catalogue.Route(typ).Name
-		count["table "+table]++
-		if resource, ok := cutResource(typ, "daily.data."); ok {
-			count["resource "+resource]++
-		}
-		if data, ok := body["data"].(object); ok {
-			inspect(t, count, m, table, data)
-		}
-	}
-	t.Logf("%d messages %v", len(sent), count)
-	if count["not JSON"] != 1 || count["no id"] != 1 || count["bad sample"] != 1 {
-		t.Error("the bad input is not what it should be")
-	}
-	if count["redelivered"] == 0 || count["out of order"] == 0 || count["late"] == 0 || count["same time"] != 3 {
-		t.Error("the delivery is too good")
-	}
-	for _, typ := range append(g.EventTypes(), "daily.data."+UnknownResource+".created") {
-		if resource, ok := cutResource(typ, "daily.data."); ok && count["resource "+resource] == 0 {
-			t.Errorf("the scenario lacks %s", resource)
-		}
-	}
-}
-
-// inspect counts what is special in an event's data. Nothing may be told
-// before it happened.
-func inspect(t *testing.T, count map[string]int, m transforms.Message, table string, data object) {
-	t.Helper()
-	newest := []any{data["updated_at"]}
-	if _, ok := data["id"]; !ok && table == "body" {
-		count["no id"]++
-	}
-	list, _ := data["data"].([]any)
-	for i, s := range list {
-		count["samples"]++
-		o := s.(object)
-		at := o["timestamp"]
-		if at == nil {
-			at = o["start"]
-		}
-		ts, err := time.Parse(time.RFC3339, at.(string))
-		if err != nil {
-			count["bad sample"]++
-			continue
-		}
-		newest = append(newest, at, o["end"])
-		if i > 0 && o["timestamp"] != nil && at == list[0].(object)["timestamp"] {
-			count["same time"]++
-		}
-		if i == 0 && m.PublishTime.Sub(ts) > 7*24*time.Hour {
-			count["late"]++
-		}
-	}
-	for _, v := range newest {
-		if s, ok := v.(string); ok && s > m.PublishTime.Format("2006-01-02T15:04:05.999999-07:00") {
-			t.Errorf("%s published at %v tells of %s", m.Attributes["event-type"], m.PublishTime, s)
-		}
 	}
 }

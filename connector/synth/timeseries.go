@@ -11,12 +11,17 @@ import (
 // The times of the samples follow from user, resource and r.at.
 func (g *Generator) samples(r request, resource string) (object, time.Time) {
 	s := g.sampler(r, resource)
-	source := s.provider.source(r.gen)
 	list, known := []object{}, r.at
 	for i, t := range s.times(g.fixed(r.user.ID, s.name, r.at.Unix())) {
 		list = append(list, s.sample(g.dice, i, t))
 		known = t.Add(s.step)
 	}
+	return g.grouped(s, list), known
+}
+
+// grouped is samples beside what they have in common, as the era wrote it.
+func (g *Generator) grouped(s *sampler, list []object) object {
+	r, source := s.request, s.provider.source(s.gen)
 	data := object{"source": source, "data": list}
 	if r.gen == Legacy2023 && s.shape == schemas.BloodPressure && r.n == 1 {
 		data = list[0]
@@ -33,7 +38,7 @@ func (g *Generator) samples(r request, resource string) (object, time.Time) {
 	if s.workout.id != "" && r.gen != Legacy2023 {
 		source["sport"], source["workout_id"] = s.workout.sport.slug, s.workout.id
 	}
-	return data, known
+	return data
 }
 
 // sampler writes the samples of one event.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"log/slog"
 	"maps"
 	"os"
@@ -28,25 +29,40 @@ const (
 	demoProject      = "demo"
 	demoTopic        = "projects/demo/topics/junction"
 	demoSubscription = "projects/demo/subscriptions/vitalsink"
-	demoSeed         = 1
 	// demoBacklog is how many messages may wait in the server.
 	demoBacklog = 400
 	// demoPatience is how long the demo waits for what it published.
 	demoPatience = time.Minute
 )
 
-// demoStart is the first day of the demo's data: always the same, so that the
-// demo prints the same.
-var demoStart = time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC)
+// demoPopulation are the people of the demo: always the same, so that the demo
+// tells the same.
+var demoPopulation = synth.Population{
+	Users: 8, Days: 3, Seed: 1, Start: time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC),
+	Duplicates: 0.1, Disorder: 0.1, Updates: 0.05, Late: 0.02, Bad: 0.004,
+}
+
+// demoStory says what happened; it is printed above the books.
+const demoStory = `%d invented people wore watches, rings and glucose sensors for %d days. %d messages
+about it went through a Pub/Sub server in this process: %.0f %% of them twice, %.0f %% hours
+late, %.0f %% told anew with other values, %.0f %% weeks after they were measured, and some
+broken. "vitalsink run" appended each row to a log, acknowledged the messages, and
+folded the log into tables: one row per fact, always the latest version.
+
+The books balance, or nothing would have been committed. Applied is what changed a
+table; superseded, what met a newer version on the way; stale, what came when the
+table had that version or a newer one.
+
+`
 
 type demoCommand struct {
 	File string `placeholder:"PATH" help:"Keep the tables in this new file, to query them afterwards. Default: a temporary file."`
 }
 
 func (c *demoCommand) Help() string {
-	return `Publishes a few days of three invented people's data to a Pub/Sub server within
-this process, redeliveries, updates, late and broken messages included, runs
-what "vitalsink run" runs, and shows what landed and how to ask about it.
+	return `Publishes a few days of invented people's data to a Pub/Sub server within this
+process, redeliveries, updates, late and broken messages included, runs what
+"vitalsink run" runs, and shows what landed and how to ask about it.
 
   vitalsink demo
   vitalsink demo --file demo.duckdb`
@@ -69,17 +85,21 @@ func (c *demoCommand) Run(ctx context.Context, std streams) (err error) {
 		return err
 	}
 	landed := service.Ingest.Landed()
-	fmt.Fprintf(std.out, "Published %d messages to a Pub/Sub server in this process.\n", landed.Books.Messages)
-	fmt.Fprint(std.out, "\nThe books balance, or nothing would have been committed:\n\n")
-	if err := printBooks(std.out, landed, service.Folded()); err != nil {
+	fmt.Fprintf(std.out, demoStory, demoPopulation.Users, demoPopulation.Days, landed.Books.Messages,
+		100*demoPopulation.Duplicates, 100*demoPopulation.Disorder, 100*demoPopulation.Updates, 100*demoPopulation.Late)
+	if err := printBooks(std.out, landed, foldedOf(service)); err != nil {
 		return fmt.Errorf("print result: %w", err)
 	}
 	if err := showQueries(ctx, std.out, path); err != nil {
 		return err
 	}
-	if c.File != "" {
-		fmt.Fprintf(std.out, "\nAsk on:\n\n  vitalsink query --warehouse duckdb://%s \"SHOW TABLES\"\n", path)
+	if c.File == "" {
+		fmt.Fprint(std.out, "\nTo ask on, keep the tables:\n\n  vitalsink demo --file demo.duckdb\n")
+		path = "demo.duckdb"
+	} else {
+		fmt.Fprint(std.out, "\nAsk on:\n\n")
 	}
+	fmt.Fprintf(std.out, "  vitalsink query --warehouse duckdb://%s \"SHOW TABLES\"\n", path)
 	return nil
 }
 
@@ -121,7 +141,7 @@ func runDemo(ctx context.Context, std streams, path string) (*connector.Service,
 	g.Go(func() error { return d.service.Run(runCtx) })
 	g.Go(func() error {
 		defer stop()
-		return d.publish(runCtx, synth.New(demoSeed, catalogue).Scenario(demoStart))
+		return d.publish(runCtx, demoPopulation.Messages(runCtx, catalogue))
 	})
 	show := showProgress(std.err, func() string {
 		return fmt.Sprintf("%d published; %s", d.published.Load(), progressOf(d.service))
@@ -149,8 +169,8 @@ func (d *demoRun) subscribe(ctx context.Context) error {
 // server slows down with its backlog, and returns when all are. They keep the
 // identities and times that were given to them, as replayed ones do: this
 // server would make up its own.
-func (d *demoRun) publish(ctx context.Context, messages []transforms.Message) error {
-	for _, m := range messages {
+func (d *demoRun) publish(ctx context.Context, messages iter.Seq2[transforms.Message, int]) error {
+	for m := range messages {
 		if err := d.await(ctx, demoBacklog); err != nil {
 			return err
 		}
@@ -186,26 +206,31 @@ func (d *demoRun) await(ctx context.Context, backlog int64) error {
 // demoQueries are what an analyst would ask first.
 var demoQueries = []struct{ question, statement string }{
 	{
-		"How did everyone sleep?",
+		"How did they sleep?",
 		`SELECT left(user_id, 8) AS person, calendar_date AS day, source_provider AS provider,
        round(total / 3600.0, 1) AS hours, round(deep / 60.0) AS deep_minutes, hr_lowest
 FROM sleep
+WHERE calendar_date >= '2026-03-02'
 ORDER BY person, day, provider
-LIMIT 8`,
+LIMIT 6`,
 	},
 	{
-		"What does a day's heart rate look like?",
-		`SELECT left(user_id, 8) AS person, hour(timestamp) // 6 * 6 AS from_hour, count(*) AS samples,
-       round(avg(value)) AS bpm, max(value) AS highest
-FROM heartrate
+		"How hard was each workout, by its record and by the heart-rate samples of its time?",
+		`SELECT left(w.user_id, 8) AS person, w.sport_slug AS sport, round(w.distance / 1000, 1) AS km,
+       round(w.moving_time / 60.0) AS minutes, w.average_hr, round(avg(h.value)) AS sampled_hr, count(*) AS samples
+FROM workouts AS w JOIN heartrate AS h
+  ON h.user_id = w.user_id AND h.provider = w.source_provider AND h.timestamp BETWEEN w.time_start AND w.time_end
 GROUP BY ALL
-ORDER BY person, from_hour`,
+ORDER BY person, km DESC
+LIMIT 6`,
 	},
 	{
 		"What was refused, and why?",
-		`SELECT reason, json_path, detail, payload_bytes
+		`SELECT reason, json_path, detail, count(*) AS times
 FROM quarantine
-ORDER BY reason, json_path`,
+GROUP BY ALL
+ORDER BY times DESC, reason
+LIMIT 6`,
 	},
 }
 

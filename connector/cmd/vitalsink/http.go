@@ -24,6 +24,18 @@ type httpFlag struct {
 	HTTP string `name:"http" placeholder:"HOST:PORT" help:"Serve /healthz, /readyz and /metrics (Prometheus) here, such as 127.0.0.1:9090. Default: nowhere."`
 }
 
+// listen takes the address; nil if there is none.
+func (f httpFlag) listen(ctx context.Context) (net.Listener, error) {
+	if f.HTTP == "" {
+		return nil, nil
+	}
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", f.HTTP)
+	if err != nil {
+		return nil, usage{fmt.Errorf("--http %s: %w", f.HTTP, err)}
+	}
+	return l, nil
+}
+
 // window shows a service over HTTP.
 type window struct {
 	registry *prometheus.Registry
@@ -32,22 +44,18 @@ type window struct {
 	ended    chan error
 }
 
-// listen listens, measures the ingest and the folder, and serves until close.
-// Without an address it does nothing.
-func (f httpFlag) listen(ctx context.Context, in *connector.Ingest, folder *connector.Folder, log *slog.Logger) (*window, error) {
-	if f.HTTP == "" {
+// show measures the service, and serves on the listener until close. Without
+// one it does nothing.
+func show(listener net.Listener, s *connector.Service, log *slog.Logger) (*window, error) {
+	if listener == nil {
 		return nil, nil
 	}
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", f.HTTP)
-	if err != nil {
-		return nil, usage{fmt.Errorf("--http %s: %w", f.HTTP, err)}
-	}
 	w := &window{registry: prometheus.NewRegistry(), ended: make(chan error, 1)}
-	if err := w.measure(in, folder); err != nil {
-		return nil, errors.Join(err, listener.Close())
+	if err := w.measure(s); err != nil {
+		return nil, fmt.Errorf("measure: %w", err)
 	}
 	w.server = &http.Server{
-		Handler: w.routes(in), ReadTimeout: 5 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: time.Minute,
+		Handler: w.routes(s.Ingest), ReadTimeout: 5 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: time.Minute,
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
 	go func() { w.ended <- w.server.Serve(listener) }()
@@ -56,26 +64,24 @@ func (f httpFlag) listen(ctx context.Context, in *connector.Ingest, folder *conn
 }
 
 // measure lets OpenTelemetry's instruments end in a Prometheus registry.
-func (w *window) measure(in *connector.Ingest, folder *connector.Folder) error {
+func (w *window) measure(s *connector.Service) error {
 	w.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	exporter, err := otelprometheus.New(otelprometheus.WithRegisterer(w.registry), otelprometheus.WithoutScopeInfo(), otelprometheus.WithoutTargetInfo())
 	if err != nil {
-		return fmt.Errorf("measure: %w", err)
+		return err
 	}
 	w.provider = sdkmetric.NewMeterProvider(sdkmetric.WithReader(exporter))
 	meter := w.provider.Meter("vitalsink")
 	metrics, err := connector.NewMetrics(meter)
 	if err != nil {
-		return fmt.Errorf("measure: %w", err)
+		return err
 	}
-	in.Metrics = metrics
-	if folder != nil {
-		folder.Metrics = metrics
+	s.Ingest.Metrics = metrics
+	if s.Folder != nil {
+		s.Folder.Metrics = metrics
 	}
-	if _, err := metrics.Observe(meter, in); err != nil {
-		return fmt.Errorf("measure: %w", err)
-	}
-	return nil
+	_, err = metrics.Observe(meter, s.Ingest)
+	return err
 }
 
 func (w *window) routes(in *connector.Ingest) http.Handler {

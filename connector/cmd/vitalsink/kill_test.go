@@ -25,6 +25,13 @@ func startProcess(t *testing.T, s *service, file string, more ...string) *proces
 	p := &process{Cmd: exec.Command("vitalsink", append(runArgs(file), more...)...)} // see TestMain
 	p.Env = append(os.Environ(), "GORACE="+quickExit(), emulator+"="+s.Addr)
 	p.Stdout, p.Stderr = &p.wrote, &p.wrote
+	p.start(t)
+	return p
+}
+
+// start starts it, until the test ends at the latest.
+func (p *process) start(t *testing.T) {
+	t.Helper()
 	if err := p.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -34,7 +41,6 @@ func startProcess(t *testing.T, s *service, file string, more ...string) *proces
 			_ = p.Wait()
 		}
 	})
-	return p
 }
 
 // kill is kill -9: nothing in the process gets a word in.

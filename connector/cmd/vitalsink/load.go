@@ -7,7 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"maps"
-	"os"
 	"slices"
 	"text/tabwriter"
 	"time"
@@ -18,9 +17,11 @@ import (
 
 type loadCommand struct {
 	warehouseFlag
-	Files       []string `arg:"" name:"file" help:"Files of messages or events, one JSON object a line; .gz too; - is standard input."`
-	PublishedAt string   `default:"1970-01-01" placeholder:"TIME" help:"Publish time of the first bare event, such as 2026-05-01 or 2026-05-01T12:00:00Z; one microsecond more a line. Default ${default}: bare events without updated_at rank below all that was delivered."`
-	JSON        bool     `name:"json" help:"Print one JSON object at the end."`
+	memoryFlag
+	Files        []string      `arg:"" name:"file" help:"Files of messages or events, one JSON object a line, and directories of such; .gz too; - is standard input."`
+	PublishedAt  string        `default:"1970-01-01" placeholder:"TIME" help:"Publish time of the first bare event, such as 2026-05-01 or 2026-05-01T12:00:00Z; one microsecond more a line. Default ${default}: bare events without updated_at rank below all that was delivered."`
+	FoldInterval time.Duration `default:"30s" placeholder:"TIME" help:"Merge what was appended into the tables this often; 0s: only at the end. Default ${default}."`
+	JSON         bool          `name:"json" help:"Print one JSON object at the end."`
 }
 
 func (c *loadCommand) Help() string {
@@ -29,7 +30,12 @@ it. Loading the same messages again changes nothing. What cannot become a row
 goes to quarantine with its bytes and the reason, and the exit code is 3:
 
   vitalsink load messages.ndjson.gz
-  vitalsink query "SELECT reason, detail, json_path FROM quarantine"`
+  vitalsink query "SELECT reason, detail, json_path FROM quarantine"
+
+Of a directory it reads, in the order of their paths, the files in it and below
+that end in .ndjson, .jsonl or .json, with or without .gz, and are not hidden:
+
+  vitalsink load exports/`
 }
 
 // parseTime reads a day or an instant.
@@ -54,31 +60,31 @@ func (c *loadCommand) Run(ctx context.Context, std streams, log *slog.Logger) (e
 	if err != nil {
 		return err
 	}
-	catalogue, warehouse, err := c.open(ctx)
+	if c.FoldInterval < 0 {
+		return usage{errors.New("--fold-interval must be 0s or more")}
+	}
+	memory, err := c.shares()
+	if err != nil {
+		return err
+	}
+	catalogue, warehouse, err := c.open(ctx, memory.warehouse)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, warehouse.Close()) }()
-	source := &files.Source{
-		Paths: c.Files, Stdin: std.in, PublishedAt: publishedAt, Began: time.Now(),
-	}
 	// What is quarantined is part of the result, not worth a log line each.
 	quiet := slog.New(slog.DiscardHandler)
-	ingest := &connector.Ingest{Warehouse: warehouse, Catalogue: catalogue, Log: quiet}
-	folder := &connector.Folder{Warehouse: warehouse, Catalogue: catalogue, Log: log}
-	stop := showProgress(std.err, ingest)
-	err = ingest.Run(ctx, source)
+	l := &loading{
+		began:  time.Now(),
+		ingest: &connector.Ingest{Warehouse: warehouse, Catalogue: catalogue, Log: quiet, MaxHeld: memory.held},
+		folder: &connector.Folder{Warehouse: warehouse, Catalogue: catalogue, Log: log, MaxRows: memory.foldRows},
+	}
+	l.source = &files.Source{Paths: c.Files, Stdin: std.in, PublishedAt: publishedAt, Began: l.began}
+	stop := showProgress(std.err, l.progress)
+	err = l.run(ctx, c.FoldInterval)
 	stop()
-	if err == nil && ctx.Err() != nil {
-		err = errors.New("stopped before the end; load the same files again for the rest")
-	}
-	// What is registered is folded even if the load broke off.
-	folded, foldErr := folder.Fold(context.WithoutCancel(ctx))
-	result := loaded{Landed: ingest.Landed(), Folded: folded, Problems: []string{}}
-	for _, p := range source.Problems() {
-		result.Problems = append(result.Problems, p.Error())
-	}
-	return errors.Join(c.print(std, result), err, foldErr, result.verdict())
+	result := l.result()
+	return errors.Join(c.print(std, result), err, result.verdict())
 }
 
 // verdict is nil if all went well.
@@ -135,32 +141,4 @@ func printTables(out io.Writer, l connector.Landed, f connector.Folded) error {
 		fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%d\t\n", table, l.Tables[table].Rows, m.Applied, m.Superseded, m.Stale)
 	}
 	return w.Flush()
-}
-
-// showProgress keeps a line on a terminal up to date until it is stopped.
-func showProgress(out io.Writer, ingest *connector.Ingest) (stop func()) {
-	f, ok := out.(*os.File)
-	if !ok {
-		return func() {}
-	}
-	if info, err := f.Stat(); err != nil || info.Mode()&os.ModeCharDevice == 0 {
-		return func() {}
-	}
-	done, ended := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(ended)
-		ticker := time.NewTicker(500 * time.Millisecond)
-		defer ticker.Stop()
-		for {
-			select {
-			case <-done:
-				fmt.Fprint(f, "\r\x1b[K")
-				return
-			case <-ticker.C:
-				b := ingest.Landed().Books
-				fmt.Fprintf(f, "\r\x1b[K%d messages, %d rows committed", b.Messages, b.Rows)
-			}
-		}
-	}()
-	return func() { close(done); <-ended }
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"runtime/debug"
+	"strings"
 
 	"github.com/KimMachineGun/automemlimit/memlimit"
 	"github.com/dustin/go-humanize"
@@ -11,7 +12,9 @@ import (
 
 const (
 	// leastMemory is what a command needs to get along.
-	leastMemory = 256 << 20
+	leastMemory = 512 << 20
+	// programMemory is about what the program itself takes.
+	programMemory = 192 << 20
 	// ampleMemory is what a command takes at most, unless told.
 	ampleMemory = 4 << 30
 )
@@ -28,7 +31,13 @@ type shares struct {
 	held      int64 // messages and rows that are not committed
 	waiting   int64 // messages that the transport has and we have not
 	messages  int   // how many of them may be out of its hands
+	foldRows  int   // rows of one merge that DuckDB can do with its share
 }
+
+// rowMemory is what DuckDB takes for a row that it merges, in bytes, with a
+// margin: 2 million rows of timeseries were merged with 384 MiB, and not with
+// 192 MiB.
+const rowMemory = 400
 
 // shares divides the memory up, and tells the garbage collector.
 func (f memoryFlag) shares() (shares, error) {
@@ -36,12 +45,14 @@ func (f memoryFlag) shares() (shares, error) {
 	if err != nil {
 		return shares{}, err
 	}
+	free := total - programMemory
 	s := shares{
-		total: total, warehouse: total * 3 / 8, held: total / 5, waiting: total / 16,
+		total: total, warehouse: free * 2 / 5, held: free / 6, waiting: free / 16,
 		// Each has a goroutine that waits, and an entry in the client's books.
-		messages: int(min(50_000, max(500, total/(64<<10)))),
+		messages: int(min(50_000, free/(64<<10))),
 	}
-	debug.SetMemoryLimit(total - s.warehouse - total/8)
+	s.foldRows = int(min(2_000_000, s.warehouse/rowMemory))
+	debug.SetMemoryLimit(free - s.warehouse)
 	return s, nil
 }
 
@@ -50,7 +61,8 @@ func (f memoryFlag) total() (int64, error) {
 		return defaultMemory(memlimit.FromCgroup, memlimit.FromSystem), nil
 	}
 	n, err := humanize.ParseBytes(f.Memory)
-	if err != nil || n < leastMemory || n > math.MaxInt64 {
+	// It would drop a comma, and take 1,5GiB for ten times as much.
+	if err != nil || strings.Contains(f.Memory, ",") || n < leastMemory || n > math.MaxInt64 {
 		return 0, usage{fmt.Errorf("--memory %s: write a size of at least %s, such as 2GiB", f.Memory, humanize.IBytes(leastMemory))}
 	}
 	return int64(n), nil
@@ -63,7 +75,7 @@ func defaultMemory(container, machine memlimit.Provider) int64 {
 	}
 	n, err := machine()
 	if err != nil {
-		return leastMemory * 4
+		return 2 * leastMemory
 	}
 	return int64(min(max(n/2, leastMemory), ampleMemory))
 }

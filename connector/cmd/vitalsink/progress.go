@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
+	"unicode"
 
 	"golang.org/x/term"
 )
@@ -19,31 +21,38 @@ const (
 )
 
 // showProgress keeps a line about long work up to date until it is stopped.
-// Where there is no terminal, it is printed now and then.
+// Where there is no terminal, it is printed now and then. Stopped, it leaves
+// the terminal's line empty.
 func showProgress(out io.Writer, line func() string) (stop func()) {
-	width := terminalWidth(out)
-	every := redrawEvery
-	if width == 0 {
-		every = sayEvery
+	if terminalWidth(out) == 0 {
+		return every(sayEvery, func() { fmt.Fprintln(out, printable(line())) })
 	}
+	stopDrawing := every(redrawEvery, func() { draw(out, line(), terminalWidth(out)) })
+	return func() {
+		stopDrawing()
+		fmt.Fprint(out, clearLine)
+	}
+}
+
+// every does something at intervals, first when one is over, until stop
+// returns: that waits for what is being done.
+func every(interval time.Duration, do func()) (stop func()) {
 	done, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)
-		ticker := time.NewTicker(every)
+		ticker := time.NewTicker(interval)
 		defer ticker.Stop()
 		for {
 			select {
 			case <-done:
-				if width > 0 {
-					fmt.Fprint(out, clearLine)
-				}
 				return
 			case <-ticker.C:
-				if width > 0 {
-					fmt.Fprint(out, clearLine, cut(line(), width-1))
-				} else {
-					fmt.Fprintln(out, line())
-				}
+			}
+			select {
+			case <-done: // what took longer than an interval finds both
+				return
+			default:
+				do()
 			}
 		}
 	}()
@@ -62,11 +71,35 @@ func terminalWidth(out io.Writer) int {
 	return 80
 }
 
-func cut(line string, width int) string {
-	if runes := []rune(line); len(runes) > width {
-		return string(runes[:width])
+// draw replaces the terminal's line. The last column stays free: some
+// terminals begin a new line when it is written.
+func draw(out io.Writer, line string, width int) {
+	fmt.Fprint(out, clearLine, fit(printable(line), width-1))
+}
+
+// fit cuts a line to a number of columns. A character beyond ASCII may take
+// two of them.
+func fit(line string, columns int) string {
+	for i, r := range line {
+		if columns--; r > unicode.MaxASCII {
+			columns--
+		}
+		if columns < 0 {
+			return line[:i]
+		}
 	}
 	return line
+}
+
+// printable replaces what would play tricks on a terminal: the name of a file
+// may hold anything.
+func printable(line string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return '?'
+	}, line)
 }
 
 // logWriter is where logs go: on a terminal each line takes the place of the

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"time"
 
 	"github.com/dustin/go-humanize"
@@ -25,7 +26,7 @@ type runCommand struct {
 	Source        string        `required:"" placeholder:"URL" help:"Where the messages come from: pubsub://PROJECT/SUBSCRIPTION. PUBSUB_EMULATOR_HOST is honoured."`
 	FlushInterval time.Duration `default:"10s" placeholder:"TIME" help:"Append and acknowledge a batch when it is this old. Default ${default}."`
 	FoldInterval  time.Duration `default:"30s" placeholder:"TIME" help:"Merge what was appended into the tables this often; what touches old days, at every tenth time. Default ${default}."`
-	FoldRows      int           `default:"2000000" placeholder:"N" help:"Rows of one merge, at most, unless a single batch has more. Default ${default}."`
+	FoldRows      *int          `placeholder:"N" help:"Rows of one merge, at most, unless a single batch has more. Default: what --memory allows, at most 2,000,000."`
 	NoFold        bool          `help:"Only append; another process folds. For extra receivers."`
 	AllowOrdering bool          `help:"Receive even if the subscription has message ordering or exactly-once delivery on. Both are slow, and neither is needed: versions decide."`
 }
@@ -50,32 +51,37 @@ func (c *runCommand) check() error {
 	if c.FlushInterval > giveUp/2 {
 		errs = append(errs, usage{fmt.Errorf("--flush-interval %s: at most %s, or messages would be delivered again before they are acknowledged", c.FlushInterval, giveUp/2)})
 	}
-	if c.FoldRows <= 0 {
+	if c.FoldRows != nil && *c.FoldRows <= 0 {
 		errs = append(errs, usage{errors.New("--fold-rows must be more than 0")})
 	}
 	return errors.Join(errs...)
 }
 
-func (c *runCommand) Run(ctx context.Context, std streams, log *slog.Logger) (err error) {
-	project, subscription, err := parseResource("source", c.Source)
-	if err := errors.Join(err, c.check()); err != nil {
-		return err
+func (c *runCommand) Run(ctx context.Context, std streams, log *slog.Logger) error {
+	project, name, sourceErr := parseResource("source", c.Source)
+	memory, memoryErr := c.shares()
+	_, pathErr := c.path()
+	listener, listenErr := c.listen(ctx)
+	err := errors.Join(sourceErr, c.check(), memoryErr, pathErr, listenErr)
+	if err == nil {
+		err = c.run(ctx, std, log, subscription{project, name, memory}, listener)
 	}
-	memory, err := c.shares()
-	if err != nil {
-		return err
+	if listener != nil {
+		_ = listener.Close() // the server may have closed it
 	}
+	return err
+}
+
+// run runs the service, on flags that are in order.
+func (c *runCommand) run(ctx context.Context, std streams, log *slog.Logger, sub subscription, listener net.Listener) (err error) {
+	memory := sub.memory
 	catalogue, warehouse, err := c.open(ctx, memory.warehouse)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, warehouse.Close()) }()
-	source, err := c.connect(ctx, project, subscription, memory)
-	if err != nil {
+	if err := sub.check(ctx, log, c.AllowOrdering); err != nil {
 		return err
-	}
-	if err := c.checkSource(ctx, source, log); err != nil {
-		return errors.Join(err, source.Close())
 	}
 	service := &connector.Service{
 		Ingest: &connector.Ingest{
@@ -83,23 +89,15 @@ func (c *runCommand) Run(ctx context.Context, std streams, log *slog.Logger) (er
 			MaxHeld: memory.held, MaxMessages: memory.messages, GiveUp: giveUp,
 		},
 		FoldInterval: c.FoldInterval, Log: log,
-		Connect: func(ctx context.Context) (connector.ClosingSource, error) {
-			if s := source; s != nil {
-				source = nil
-				return s, nil
-			}
-			return c.connect(ctx, project, subscription, memory)
-		},
+		Connect: func(ctx context.Context) (connector.ClosingSource, error) { return sub.connect(ctx) },
 	}
 	if !c.NoFold {
-		service.Folder = &connector.Folder{Warehouse: warehouse, Catalogue: catalogue, Log: log, MaxRows: c.FoldRows}
+		service.Folder = &connector.Folder{Warehouse: warehouse, Catalogue: catalogue, Log: log, MaxRows: memory.foldRows}
+		if c.FoldRows != nil {
+			service.Folder.MaxRows = *c.FoldRows
+		}
 	}
-	return c.serve(ctx, std, log, service, memory)
-}
-
-// serve runs the service and shows what it does.
-func (c *runCommand) serve(ctx context.Context, std streams, log *slog.Logger, service *connector.Service, memory shares) (err error) {
-	view, err := c.listen(ctx, service.Ingest, service.Folder, log)
+	view, err := show(listener, service, log)
 	if err != nil {
 		return err
 	}
@@ -108,14 +106,14 @@ func (c *runCommand) serve(ctx context.Context, std streams, log *slog.Logger, s
 	stop := showProgress(std.err, func() string { return progressOf(service) })
 	err = service.Run(ctx)
 	stop()
-	landed, folded := service.Ingest.Landed().Books, service.Folded().Books
-	log.Info("stopped", "messages", landed.Messages, "rows", landed.Rows, "folded", folded.Registered)
+	landed := service.Ingest.Landed().Books
+	log.Info("stopped", "messages", landed.Messages, "rows", landed.Rows, "folded", foldedOf(service).Books.Registered)
 	return err
 }
 
 // progressOf is a line about a service at work.
 func progressOf(s *connector.Service) string {
-	l, f := s.Ingest.Landed().Books, s.Folded().Books
+	l, f := s.Ingest.Landed().Books, foldedOf(s).Books
 	line := fmt.Sprintf("%s messages, %s rows appended, %s folded, %s in hand", humanize.Comma(int64(l.Messages)),
 		humanize.Comma(int64(l.Rows)), humanize.Comma(int64(f.Registered)), humanize.IBytes(uint64(max(0, s.Ingest.Held()))))
 	if since := s.Ingest.Paused(); !since.IsZero() {
@@ -124,20 +122,39 @@ func progressOf(s *connector.Service) string {
 	return line
 }
 
-func (c *runCommand) connect(ctx context.Context, project, subscription string, memory shares) (*pubsub.Source, error) {
-	s, err := pubsub.NewSource(ctx, project, subscription)
+// foldedOf is what a service has folded: nothing if another process folds.
+func foldedOf(s *connector.Service) connector.Folded {
+	if s.Folder == nil {
+		return connector.Folded{}
+	}
+	return s.Folder.Folded()
+}
+
+// subscription is where the messages come from.
+type subscription struct {
+	project, name string
+	memory        shares
+}
+
+func (sub subscription) connect(ctx context.Context) (*pubsub.Source, error) {
+	s, err := pubsub.NewSource(ctx, sub.project, sub.name)
 	if err != nil {
 		return nil, err
 	}
-	s.MaxMessages, s.MaxBytes = memory.messages, memory.waiting
+	s.MaxMessages, s.MaxBytes = sub.memory.messages, sub.memory.waiting
 	return s, nil
 }
 
-// checkSource refuses a subscription that would not work, or not well.
-func (c *runCommand) checkSource(ctx context.Context, source *pubsub.Source, log *slog.Logger) error {
+// check refuses a subscription that would not work, or not well.
+func (sub subscription) check(ctx context.Context, log *slog.Logger, allowOrdering bool) (err error) {
+	source, err := sub.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, source.Close()) }()
 	switch err := source.Check(ctx); {
 	case err == nil || ctx.Err() != nil:
-	case errors.Is(err, pubsub.ErrOrdering) && c.AllowOrdering:
+	case errors.Is(err, pubsub.ErrOrdering) && allowOrdering:
 		log.Warn("receiving will be slow", "error", err)
 	case errors.Is(err, pubsub.ErrOrdering):
 		return fmt.Errorf("%w; create a subscription without (neither is needed: versions decide), or insist with --allow-ordering", err)

@@ -127,7 +127,7 @@ func TestRunCommitsWhenStopped(t *testing.T) {
 	s := newService(t)
 	s.publish(scenarioPart(t, 20))
 	file := filepath.Join(t.TempDir(), "run.duckdb")
-	stop := startRun(t, s, append(runArgs(file), "--flush-interval", "1h", "--fold-interval", "1h"))
+	stop := startRun(t, s, append(runArgs(file), "--flush-interval", "20m", "--fold-interval", "1h"))
 	s.await(t, "deliveries", func(delivered, _ int) bool { return delivered == 20 })
 	stop()
 	// What was still on its way to the process comes again after its lease.

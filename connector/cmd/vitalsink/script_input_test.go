@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -38,8 +39,21 @@ func restLine(m transforms.Message) []byte {
 	return append(line, '\n')
 }
 
-// scenario writes some messages of the generator's scenario, of all kinds, and
-// those that are bad; with good, without them: scenario OUT N [good]
+// someDays are three days of three people, badly delivered.
+func someDays(c *schemas.Catalogue) []transforms.Message {
+	p := synth.Population{
+		Users: 3, Days: 3, Seed: 1, Start: time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC),
+		Duplicates: 0.1, Disorder: 0.2, Updates: 0.1, Late: 0.05, Bad: 0.01,
+	}
+	var all []transforms.Message
+	for m := range p.Messages(context.Background(), c) {
+		all = append(all, m)
+	}
+	return all
+}
+
+// scenario writes some messages of someDays, of all kinds, and those that are
+// bad; with good, without them: scenario OUT N [good]
 func scenario(ts *testscript.TestScript, _ bool, args []string) {
 	if len(args) < 2 {
 		ts.Fatalf("usage: scenario OUT N [good]")
@@ -50,7 +64,7 @@ func scenario(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	decoder, err := transforms.NewDecoder(catalogue)
 	ts.Check(err)
-	all := synth.New(demoSeed, catalogue).Scenario(demoStart)
+	all := someDays(catalogue)
 	var out bytes.Buffer
 	for i, m := range all {
 		good := decoder.Decode(&m).Outcome == transforms.Landed
@@ -62,9 +76,9 @@ func scenario(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), out.Bytes(), 0o600))
 }
 
-// someMessages are n messages of the scenario, of all kinds.
+// someMessages are n messages of someDays, of all kinds.
 func someMessages(c *schemas.Catalogue, n int) []transforms.Message {
-	all := synth.New(demoSeed, c).Scenario(demoStart)
+	all := someDays(c)
 	some := make([]transforms.Message, n)
 	for i := range some {
 		some[i] = all[i*len(all)/n]

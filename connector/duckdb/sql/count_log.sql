@@ -1,8 +1,3 @@
 {{- /* Rows of the batches, and of them those with a newer version beside them. */ -}}
 SELECT coalesce(sum(versions), 0)::BIGINT AS registered, coalesce(sum(versions - 1), 0)::BIGINT AS superseded
-FROM (
-    SELECT count(*) AS versions
-    FROM store.{{ident .Log}}
-    WHERE _batch_id IN (SELECT unnest(?::VARCHAR[])) AND _appended_at >= ?
-    GROUP BY {{idents .Key}}
-)
+FROM winners
