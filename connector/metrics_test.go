@@ -292,7 +292,7 @@ type unmerging struct {
 
 func (u *unmerging) Merge(ctx context.Context, m *connector.Merge) (connector.MergeBooks, error) {
 	if u.down.Load() {
-		return connector.MergeBooks{}, boom
+		return connector.MergeBooks{}, errBoom
 	}
 	return u.Warehouse.Merge(ctx, m)
 }
