@@ -2,6 +2,8 @@
 # make test    lint, fuzz briefly, test
 # make build   bin/vitalsink
 # make bench   the benchmarks of decoding
+# make scale   10 million samples through load and run, compared with the truth
+# make outage  a disk that stays full for minutes, under a running service
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := build
@@ -13,7 +15,7 @@ LINT_VERSION := v2.15.0
 LINT := .tools/golangci-lint-$(LINT_VERSION)
 FUZZTIME := 10s
 
-.PHONY: build demo test lint fuzz bench compiler
+.PHONY: build demo test lint fuzz bench scale outage compiler
 
 build: compiler
 	@go build -o bin/vitalsink ./connector/cmd/vitalsink
@@ -38,6 +40,13 @@ fuzz: compiler
 
 bench: compiler
 	go test -run='^$$' -bench=. -benchmem ./transforms
+
+scale: compiler
+	go test -count=1 -v -timeout=60m -run='^TestScale$$' ./connector/cmd/vitalsink \
+		-scale.users=$(or $(USERS),375) -scale.days=$(or $(DAYS),7) -scale.memory=$(or $(MEMORY),2GiB)
+
+outage: compiler
+	go test -count=1 -v -timeout=30m -run='^TestRunOutlivesFullDisk$$' ./connector/cmd/vitalsink -outage=$(or $(DURATION),3m)
 
 $(LINT):
 	@mkdir -p .tools

@@ -46,21 +46,26 @@ type Folded struct {
 	Newer int `json:"newer_batches"`
 }
 
-// Fold merges until nothing is pending in these lanes, which are all if none
-// is named. A table that fails does not keep the others from being folded;
-// its batches stay pending. The error is ErrFenced if other folders kept
-// being faster.
+// Fold merges what is pending when it begins, in these lanes, which are all if
+// none is named; what comes in meanwhile is for the next fold, or this one
+// might never end. A table that fails does not keep the others from being
+// folded; its batches stay pending. The error is ErrFenced if other folders
+// kept being faster.
 func (f *Folder) Fold(ctx context.Context, lanes ...Lane) (Folded, error) {
 	done := Folded{Tables: map[string]MergeBooks{}}
 	failed := map[string]error{}
 	lost := 0
+	var begin *Pending
 	for lost < maxLost {
 		pending, err := f.Warehouse.Pending(ctx)
 		if err != nil {
 			return done, errors.Join(joinFailed(failed), fmt.Errorf("read what is pending: %w", err))
 		}
 		f.Metrics.pending(pending.Batches)
-		merges, newer := f.plan(pending, lanes)
+		if begin == nil {
+			begin = pending
+		}
+		merges, newer := f.plan(pending.of(begin), lanes)
 		done.Newer = newer
 		f.mu.Lock()
 		f.sum.Newer = newer
@@ -162,6 +167,21 @@ func newID() string { return uuid.Must(uuid.NewV7()).String() }
 
 // now is the time in the precision of the warehouses.
 func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
+
+// of are the batches that were pending then, too.
+func (p *Pending) of(then *Pending) *Pending {
+	known := map[string]bool{}
+	for _, b := range then.Batches {
+		known[b.ID] = true
+	}
+	both := &Pending{Fences: p.Fences}
+	for _, b := range p.Batches {
+		if known[b.ID] {
+			both.Batches = append(both.Batches, b)
+		}
+	}
+	return both
+}
 
 func (f *Folder) tally(table string, books MergeBooks) {
 	f.mu.Lock()

@@ -95,3 +95,97 @@ func TestGiveUp(t *testing.T) {
 		}
 	})
 }
+
+// busy is a warehouse to which something is appended during every merge.
+type busy struct {
+	connector.Warehouse
+	arrive func()
+}
+
+func (b *busy) Merge(ctx context.Context, m *connector.Merge) (connector.MergeBooks, error) {
+	b.arrive()
+	return b.Warehouse.Merge(ctx, m)
+}
+
+// TestFoldEnds: a fold leaves to the next what comes in while it is at work. It
+// did once go on for as long as anything came, and the late lane never had its
+// turn.
+func TestFoldEnds(t *testing.T) {
+	w := openFile(t)
+	arrivals := 0
+	arrive := func() {
+		if arrivals++; arrivals > 10 {
+			return
+		}
+		if err := newIngest(t, w).Run(t.Context(), &door{n: 1, samples: 1}); err != nil {
+			t.Error(err)
+		}
+	}
+	arrive()
+	folder := &connector.Folder{Warehouse: &busy{w, arrive}, Catalogue: catalogue(t), Log: slog.New(slog.DiscardHandler)}
+	for range 2 {
+		f, err := folder.Fold(t.Context())
+		if err != nil || f.Merges != 1 {
+			t.Errorf("%d merges, want 1: %v", f.Merges, err)
+		}
+	}
+}
+
+// lanesSeen is a warehouse that notes the lane of each merge.
+type lanesSeen struct {
+	connector.Warehouse
+	merged func(connector.Lane)
+}
+
+func (l *lanesSeen) Merge(ctx context.Context, m *connector.Merge) (connector.MergeBooks, error) {
+	l.merged(m.Batches[0].Lane)
+	return l.Warehouse.Merge(ctx, m)
+}
+
+// endless is a source of four messages a minute, every other of them late.
+type endless struct{}
+
+func (endless) Close() error { return nil }
+
+func (endless) Receive(ctx context.Context, deliver func(context.Context, *connector.Message) error) error {
+	ticker := time.NewTicker(15 * time.Second)
+	defer ticker.Stop()
+	for i := 0; ; i++ {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-ticker.C:
+		}
+		m := &connector.Message{Message: heartrate(i, 1), Ack: func() {}, Nack: func() {}}
+		if i%2 == 0 {
+			m.PublishTime = m.PublishTime.AddDate(0, 1, 0)
+		}
+		if err := deliver(ctx, m); err != nil {
+			return err
+		}
+	}
+}
+
+// TestLateBeat: the late lane is folded at every tenth beat of the recent one.
+func TestLateBeat(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		count := map[connector.Lane]int{}
+		w := &lanesSeen{openFile(t), func(lane connector.Lane) { count[lane]++ }}
+		in := newIngest(t, w)
+		in.FlushRows = 1
+		s := &connector.Service{
+			Ingest: in, Log: slog.New(slog.DiscardHandler), FoldInterval: time.Minute,
+			Folder:  &connector.Folder{Warehouse: w, Catalogue: catalogue(t), Log: slog.New(slog.DiscardHandler)},
+			Connect: func(context.Context) (connector.ClosingSource, error) { return endless{}, nil },
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Minute+30*time.Second)
+		defer cancel()
+		if err := s.Run(ctx); err != nil {
+			t.Fatal(err)
+		}
+		// Beats 1 to 20, of them 10 and 20 for both lanes, and the last fold.
+		if count[connector.Recent] != 21 || count[connector.Late] != 3 {
+			t.Errorf("merges by lane: %v, want 21 recent and 3 late", count)
+		}
+	})
+}

@@ -103,9 +103,10 @@ func (c *runCommand) run(ctx context.Context, std streams, log *slog.Logger, sub
 	}
 	defer func() { err = errors.Join(err, view.close()) }()
 	log.Info("receiving", "source", c.Source, "warehouse", c.Warehouse, "memory", humanize.IBytes(uint64(memory.total)))
-	stop := showProgress(std.err, func() string { return progressOf(service) })
+	if terminalWidth(std.err) > 0 { // where nobody watches, a service is quiet
+		defer showProgress(std.err, func() string { return progressOf(service) })()
+	}
 	err = service.Run(ctx)
-	stop()
 	landed := service.Ingest.Landed().Books
 	log.Info("stopped", "messages", landed.Messages, "rows", landed.Rows, "folded", foldedOf(service).Books.Registered)
 	return err
