@@ -31,6 +31,9 @@ const (
 	// Defaults of a Source.
 	defaultMaxMessages = 10_000
 	defaultMaxBytes    = 64 << 20
+	// streams are open side by side: the server gives each at most 10 MB/s
+	// (https://cloud.google.com/pubsub/quotas), and bounds what each has out.
+	streams = 4
 	// ackExtension is short: a receiver that dies is soon replaced.
 	ackExtension = time.Minute
 	// maxExtension is for how long a message is kept from being delivered
@@ -149,8 +152,10 @@ func (s *Source) Receive(ctx context.Context, deliver func(context.Context, *con
 
 func (s *Source) receive(ctx context.Context, deliver func(context.Context, *connector.Message) error) error {
 	sub := s.client.Subscriber(s.subscription)
-	sub.ReceiveSettings.MaxOutstandingMessages = cmp.Or(s.MaxMessages, defaultMaxMessages)
-	sub.ReceiveSettings.MaxOutstandingBytes = int(cmp.Or(s.MaxBytes, defaultMaxBytes))
+	sub.ReceiveSettings.NumGoroutines = streams
+	sub.ReceiveSettings.EnablePerStreamFlowControl = true
+	sub.ReceiveSettings.MaxOutstandingMessages = max(1, cmp.Or(s.MaxMessages, defaultMaxMessages)/streams)
+	sub.ReceiveSettings.MaxOutstandingBytes = max(1, int(cmp.Or(s.MaxBytes, defaultMaxBytes)/streams))
 	sub.ReceiveSettings.MaxDurationPerAckExtension = ackExtension
 	sub.ReceiveSettings.MaxExtension = maxExtension
 	err := sub.Receive(ctx, func(ctx context.Context, pm *pubsub.Message) {
