@@ -1,6 +1,7 @@
 package connector
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -33,7 +34,7 @@ type Folder struct {
 	Metrics *Metrics
 
 	mu  sync.Mutex
-	sum Folded
+	sum Folded // of all folds
 }
 
 // Folded is what a fold did.
@@ -49,60 +50,132 @@ type Folded struct {
 // Fold merges what is pending when it begins, in these lanes, which are all if
 // none is named; what comes in meanwhile is for the next fold, or this one
 // might never end. A table that fails does not keep the others from being
-// folded; its batches stay pending. The error is ErrFenced if other folders
-// kept being faster.
+// folded; its batches stay pending. A merge that fails is tried with half of its
+// batches. The error is ErrFenced if other folders kept being faster.
 func (f *Folder) Fold(ctx context.Context, lanes ...Lane) (Folded, error) {
-	done := Folded{Tables: map[string]MergeBooks{}}
-	failed := map[string]error{}
-	lost := 0
-	var begin *Pending
-	for lost < maxLost {
-		pending, err := f.Warehouse.Pending(ctx)
+	g := &folding{
+		Folder: f, lanes: lanes, done: Folded{Tables: map[string]MergeBooks{}},
+		failed: map[string]error{}, limits: map[string]int{},
+	}
+	for g.lost < maxLost {
+		progress, err := g.round(ctx)
 		if err != nil {
-			return done, errors.Join(joinFailed(failed), fmt.Errorf("read what is pending: %w", err))
-		}
-		f.Metrics.pending(pending.Batches)
-		if begin == nil {
-			begin = pending
-		}
-		merges, newer := f.plan(pending.of(begin), lanes)
-		done.Newer = newer
-		f.mu.Lock()
-		f.sum.Newer = newer
-		f.mu.Unlock()
-		progress := false
-		for _, m := range merges {
-			if failed[m.Table.Name] != nil {
-				continue
-			}
-			began := time.Now()
-			books, err := f.Warehouse.Merge(ctx, m)
-			f.Metrics.merged(m, books, time.Since(began), err)
-			switch {
-			case err == nil:
-				done.add(m.Table.Name, books)
-				f.tally(m.Table.Name, books)
-				progress = true
-			case errors.Is(err, ErrFenced) || errors.Is(err, ErrTaken):
-				lost++
-				progress = true
-			case ctx.Err() != nil:
-				return done, ctx.Err()
-			default:
-				failed[m.Table.Name] = err
-			}
+			return g.done, errors.Join(joinFailed(g.failed), err)
 		}
 		if !progress {
 			break
 		}
 	}
-	if lost >= maxLost {
-		return done, errors.Join(joinFailed(failed), fmt.Errorf("%w, %d times; what is pending stays so until the next fold", ErrFenced, lost))
+	if g.lost >= maxLost {
+		return g.done, errors.Join(joinFailed(g.failed), fmt.Errorf("%w, %d times; what is pending stays so until the next fold", ErrFenced, g.lost))
 	}
-	if done.Newer > 0 {
-		f.Log.Warn("batches of a newer catalogue wait: fold them with a newer vitalsink", "batches", done.Newer)
+	if g.done.Newer > 0 {
+		f.Log.Warn("batches of a newer catalogue wait: fold them with a newer vitalsink", "batches", g.done.Newer)
 	}
-	return done, joinFailed(failed)
+	return g.done, joinFailed(g.failed)
+}
+
+// folding is a fold at work.
+type folding struct {
+	*Folder
+	lanes  []Lane
+	known  map[string]bool // batches that were pending when it began
+	done   Folded
+	failed map[string]error // by table
+	limits map[string]int   // rows of a merge, of tables with one that failed
+	lost   int              // merges, to other folders
+}
+
+// round makes one merge per table that has something pending. progress tells
+// whether another round may find more to do.
+func (g *folding) round(ctx context.Context) (progress bool, err error) {
+	pending, err := g.Warehouse.Pending(ctx)
+	if err != nil {
+		return false, fmt.Errorf("read what is pending: %w", err)
+	}
+	g.Metrics.pending(pending.Batches)
+	if g.known == nil {
+		g.known = map[string]bool{}
+		for _, b := range pending.Batches {
+			g.known[b.ID] = true
+		}
+	}
+	merges, newer := g.plan(pending)
+	g.done.Newer = newer
+	g.mu.Lock()
+	g.sum.Newer = newer
+	g.mu.Unlock()
+	for _, m := range merges {
+		books, err := g.merge(ctx, m)
+		switch {
+		case err == nil:
+			g.done.add(m.Table.Name, books)
+			progress = true
+		case errors.Is(err, ErrFenced) || errors.Is(err, ErrTaken):
+			g.lost++
+			progress = true
+		case ctx.Err() != nil:
+			return false, ctx.Err()
+		case len(m.Batches) > 1:
+			// Perhaps it was too much, or one of them is the trouble.
+			g.limits[m.Table.Name] = m.Rows() / 2
+			progress = true
+		default:
+			g.failed[m.Table.Name] = err
+		}
+	}
+	return progress, nil
+}
+
+func (g *folding) merge(ctx context.Context, m *Merge) (MergeBooks, error) {
+	began := time.Now()
+	books, err := g.Warehouse.Merge(ctx, m)
+	g.Metrics.merged(m, books, time.Since(began), err)
+	if err == nil {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		g.sum.add(m.Table.Name, books)
+	}
+	return books, err
+}
+
+// plan makes at most one merge per table that has not failed: whole batches of
+// one of the lanes, oldest first, up to MaxRows or the table's own limit. It
+// also counts the batches of a newer catalogue.
+func (g *folding) plan(p *Pending) (merges []*Merge, newer int) {
+	open, full := map[string]*Merge{}, map[string]bool{}
+	for _, b := range p.Batches {
+		t := g.Catalogue.Table(b.Table)
+		if t == nil || b.CatalogueVersion > g.Catalogue.Version {
+			newer++
+			continue
+		}
+		if !g.known[b.ID] || g.failed[b.Table] != nil || len(g.lanes) > 0 && !slices.Contains(g.lanes, b.Lane) {
+			continue
+		}
+		m := open[b.Table]
+		switch {
+		case m == nil:
+			m = &Merge{ID: newID(), Table: t, Fence: p.Fences[b.Table], MergedAt: now()}
+			open[b.Table] = m
+			merges = append(merges, m)
+		case full[b.Table] || b.Lane != m.Batches[0].Lane:
+			continue
+		case m.Rows()+b.Rows > g.limit(b.Table):
+			full[b.Table] = true
+			continue
+		}
+		m.Batches = append(m.Batches, b)
+	}
+	return merges, newer
+}
+
+// limit is the most rows of a table's merge.
+func (g *folding) limit(table string) int {
+	if limit, ok := g.limits[table]; ok {
+		return limit
+	}
+	return cmp.Or(g.MaxRows, maxFoldRows)
 }
 
 // joinFailed names the tables of each error.
@@ -120,6 +193,9 @@ func joinFailed(failed map[string]error) error {
 }
 
 func (d *Folded) add(table string, books MergeBooks) {
+	if d.Tables == nil {
+		d.Tables = map[string]MergeBooks{}
+	}
 	d.Merges++
 	d.Books.Add(books)
 	sum := d.Tables[table]
@@ -127,70 +203,11 @@ func (d *Folded) add(table string, books MergeBooks) {
 	d.Tables[table] = sum
 }
 
-// plan makes at most one merge per table: whole batches of one of the lanes,
-// oldest first, up to MaxRows. It also counts the batches of a newer
-// catalogue.
-func (f *Folder) plan(p *Pending, lanes []Lane) (merges []*Merge, newer int) {
-	limit := f.MaxRows
-	if limit == 0 {
-		limit = maxFoldRows
-	}
-	open := map[string]*Merge{}
-	full := map[string]bool{}
-	for _, b := range p.Batches {
-		t := f.Catalogue.Table(b.Table)
-		if t == nil || b.CatalogueVersion > f.Catalogue.Version {
-			newer++
-			continue
-		}
-		if len(lanes) > 0 && !slices.Contains(lanes, b.Lane) {
-			continue
-		}
-		m := open[b.Table]
-		if m == nil {
-			m = &Merge{ID: newID(), Table: t, Fence: p.Fences[b.Table], MergedAt: now()}
-			open[b.Table] = m
-			merges = append(merges, m)
-		} else if full[b.Table] || b.Lane != m.Batches[0].Lane {
-			continue
-		} else if m.Rows()+b.Rows > limit {
-			full[b.Table] = true
-			continue
-		}
-		m.Batches = append(m.Batches, b)
-	}
-	return merges, newer
-}
-
 // newID is a UUIDv7: ids of later batches and merges sort after earlier ones.
 func newID() string { return uuid.Must(uuid.NewV7()).String() }
 
 // now is the time in the precision of the warehouses.
 func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
-
-// of are the batches that were pending then, too.
-func (p *Pending) of(then *Pending) *Pending {
-	known := map[string]bool{}
-	for _, b := range then.Batches {
-		known[b.ID] = true
-	}
-	both := &Pending{Fences: p.Fences}
-	for _, b := range p.Batches {
-		if known[b.ID] {
-			both.Batches = append(both.Batches, b)
-		}
-	}
-	return both
-}
-
-func (f *Folder) tally(table string, books MergeBooks) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.sum.Tables == nil {
-		f.sum.Tables = map[string]MergeBooks{}
-	}
-	f.sum.add(table, books)
-}
 
 // Folded is what all folds did so far, one that is at work included.
 func (f *Folder) Folded() Folded {

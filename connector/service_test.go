@@ -96,17 +96,6 @@ func TestGiveUp(t *testing.T) {
 	})
 }
 
-// busy is a warehouse to which something is appended during every merge.
-type busy struct {
-	connector.Warehouse
-	arrive func()
-}
-
-func (b *busy) Merge(ctx context.Context, m *connector.Merge) (connector.MergeBooks, error) {
-	b.arrive()
-	return b.Warehouse.Merge(ctx, m)
-}
-
 // TestFoldEnds: a fold leaves to the next what comes in while it is at work. It
 // did once go on for as long as anything came, and the late lane never had its
 // turn.
@@ -122,24 +111,13 @@ func TestFoldEnds(t *testing.T) {
 		}
 	}
 	arrive()
-	folder := &connector.Folder{Warehouse: &busy{w, arrive}, Catalogue: catalogue(t), Log: slog.New(slog.DiscardHandler)}
+	folder := &connector.Folder{Warehouse: &refusing{w, func(*connector.Merge) error { arrive(); return nil }}, Catalogue: catalogue(t), Log: slog.New(slog.DiscardHandler)}
 	for range 2 {
 		f, err := folder.Fold(t.Context())
 		if err != nil || f.Merges != 1 {
 			t.Errorf("%d merges, want 1: %v", f.Merges, err)
 		}
 	}
-}
-
-// lanesSeen is a warehouse that notes the lane of each merge.
-type lanesSeen struct {
-	connector.Warehouse
-	merged func(connector.Lane)
-}
-
-func (l *lanesSeen) Merge(ctx context.Context, m *connector.Merge) (connector.MergeBooks, error) {
-	l.merged(m.Batches[0].Lane)
-	return l.Warehouse.Merge(ctx, m)
 }
 
 // endless is a source of four messages a minute, every other of them late.
@@ -170,7 +148,7 @@ func (endless) Receive(ctx context.Context, deliver func(context.Context, *conne
 func TestLateBeat(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		count := map[connector.Lane]int{}
-		w := &lanesSeen{openFile(t), func(lane connector.Lane) { count[lane]++ }}
+		w := &refusing{openFile(t), func(m *connector.Merge) error { count[m.Batches[0].Lane]++; return nil }}
 		in := newIngest(t, w)
 		in.FlushRows = 1
 		s := &connector.Service{
@@ -188,4 +166,43 @@ func TestLateBeat(t *testing.T) {
 			t.Errorf("merges by lane: %v, want 21 recent and 3 late", count)
 		}
 	})
+}
+
+// TestFoldHalves: a merge that is too much for the warehouse is made in parts.
+func TestFoldHalves(t *testing.T) {
+	w := openFile(t)
+	in := newIngest(t, w)
+	in.FlushRows = 1
+	if err := in.Run(t.Context(), &door{n: 24, samples: 1}); err != nil {
+		t.Fatal(err)
+	}
+	most := 0
+	small := &refusing{w, func(m *connector.Merge) error {
+		if m.Rows() > 5 {
+			return errBoom
+		}
+		most = max(most, m.Rows())
+		return nil
+	}}
+	folder := &connector.Folder{Warehouse: small, Catalogue: catalogue(t), Log: slog.New(slog.DiscardHandler)}
+	f, err := folder.Fold(t.Context())
+	if err != nil || f.Books.Registered != 24 || most < 2 {
+		t.Errorf("%d rows folded of 24, at most %d at once: %v", f.Books.Registered, most, err)
+	}
+	if sum := folder.Folded(); sum.Books != f.Books || sum.Merges != f.Merges {
+		t.Errorf("in all %+v, of one fold that did %+v", sum, f)
+	}
+}
+
+// refusing is a real warehouse that asks before each merge.
+type refusing struct {
+	connector.Warehouse
+	before func(*connector.Merge) error
+}
+
+func (r *refusing) Merge(ctx context.Context, m *connector.Merge) (connector.MergeBooks, error) {
+	if err := r.before(m); err != nil {
+		return connector.MergeBooks{}, err
+	}
+	return r.Warehouse.Merge(ctx, m)
 }

@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"text/template"
@@ -79,7 +80,9 @@ func open(ctx context.Context, cfg Config) (*store, error) {
 	if s.templates, err = newTemplates(); err != nil {
 		return nil, fmt.Errorf("parse statements: %w", err)
 	}
-	settings := fmt.Sprintf("?memory_limit=%dB&preserve_insertion_order=false", cmp.Or(cfg.Memory, defaultMemory))
+	memory := cmp.Or(cfg.Memory, defaultMemory)
+	threads := min(runtime.GOMAXPROCS(0), max(1, int(memory/memoryPerThread)))
+	settings := fmt.Sprintf("?memory_limit=%dB&threads=%d&preserve_insertion_order=false", memory, threads)
 	if s.db, err = openFile(ctx, cfg.Path, settings, false); err != nil {
 		return nil, err
 	}

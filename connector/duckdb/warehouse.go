@@ -18,6 +18,11 @@ import (
 // beside the file.
 const defaultMemory = 2 << 30
 
+// memoryPerThread is what DuckDB's guide to tuning asks for at the least
+// (https://duckdb.org/docs/stable/guides/performance/environment); with less
+// it fails rather than spills.
+const memoryPerThread = 125 << 20
+
 // ErrInUse says that another process has the file.
 var ErrInUse = errors.New("another process has the file open; one process per file")
 

@@ -14,7 +14,7 @@ const (
 	// leastMemory is what a command needs to get along.
 	leastMemory = 512 << 20
 	// programMemory is about what the program itself takes.
-	programMemory = 192 << 20
+	programMemory = 224 << 20
 	// ampleMemory is what a command takes at most, unless told.
 	ampleMemory = 4 << 30
 )
