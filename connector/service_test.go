@@ -156,7 +156,7 @@ func TestLateBeat(t *testing.T) {
 			Folder:  &connector.Folder{Warehouse: w, Catalogue: catalogue(t), Log: slog.New(slog.DiscardHandler)},
 			Connect: func(context.Context) (connector.ClosingSource, error) { return endless{}, nil },
 		}
-		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Minute+30*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Minute+50*time.Second)
 		defer cancel()
 		if err := s.Run(ctx); err != nil {
 			t.Fatal(err)
