@@ -22,8 +22,14 @@ type process struct {
 
 func startProcess(t *testing.T, s *service, file string, more ...string) *process {
 	t.Helper()
+	return startProcessAt(t, s.Addr, file, more...)
+}
+
+// startProcessAt receives from a server at an address.
+func startProcessAt(t *testing.T, address, file string, more ...string) *process {
+	t.Helper()
 	p := &process{Cmd: exec.Command("vitalsink", append(runArgs(file), more...)...)} // see TestMain
-	p.Env = append(os.Environ(), "GORACE="+quickExit(), emulator+"="+s.Addr)
+	p.Env = append(os.Environ(), "GORACE="+quickExit(), emulator+"="+address)
 	p.Stdout, p.Stderr = &p.wrote, &p.wrote
 	p.start(t)
 	return p

@@ -3,12 +3,10 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
 	"flag"
 	"fmt"
-	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,8 +17,6 @@ import (
 	"time"
 
 	"github.com/dustin/go-humanize"
-
-	"vitalsink/transforms"
 )
 
 // How much TestScale takes. "make scale" has 10 million samples.
@@ -31,7 +27,7 @@ var (
 )
 
 // scaleShare is how much of the messages comes from a file; the others come
-// from Pub/Sub. Its server, pstest, is too slow for all of them.
+// from Pub/Sub, whose stand-ins are too slow for all of them.
 const scaleShare = 0.8
 
 // A lot of samples, badly delivered, through "load" and then "run", which are
@@ -115,26 +111,49 @@ func checkBalance(t *testing.T, l loaded) {
 
 func scaleRun(t *testing.T, file, input string) {
 	t.Helper()
-	s := newService(t)
+	server := newPublisher(t)
 	began := time.Now()
-	p := startProcess(t, s, file, "--memory", *scaleMemory, "--http", "127.0.0.1:0", "--flush-interval", "2s", "--fold-interval", "5s")
+	p := startProcessAt(t, server.address, file, "--memory", *scaleMemory, "--http", "127.0.0.1:0", "--flush-interval", "2s", "--fold-interval", "2s")
 	peak := watchMemory(t, p)
-	n := publishLines(t, s, input)
-	s.await(t, "all to be folded", func(_, _ int) bool {
-		_, text := p.get(t, "/metrics")
-		rows := outcomes(t, text)
-		return s.acks.Load() >= n && rows["appended"] == rows["applied"]+rows["superseded"]+rows["stale"]
-	})
-	_, text := p.get(t, "/metrics")
+	n := server.publishLines(t, p, input)
+	rows := awaitFolded(t, p, n)
 	took := time.Since(began)
 	p.terminate(t)
-	rows := outcomes(t, text)
-	t.Logf("run: %s messages, %s rows in %s: %s rows/s; %v", humanize.Comma(n), humanize.Comma(int64(rows["appended"])),
+	t.Logf("run against %s: %s messages, %s rows in %s: %s rows/s; %v", server.name, humanize.Comma(n), humanize.Comma(int64(rows["appended"])),
 		took.Round(time.Second), humanize.Comma(int64(rows["appended"]/took.Seconds())), whole(rows))
 	checkPeak(t, "run", <-peak)
-	if nacked := s.nacked.Load(); nacked != 0 {
-		t.Errorf("%d messages were given back", nacked)
+	if server.pstest != nil && server.pstest.nacked.Load() != 0 {
+		t.Errorf("%d messages were given back", server.pstest.nacked.Load())
 	}
+}
+
+// awaitFolded returns the rows by outcome once n messages are received and all
+// that was appended is folded.
+func awaitFolded(t *testing.T, p *process, n int64) map[string]float64 {
+	t.Helper()
+	ticker := time.NewTicker(500 * time.Millisecond)
+	defer ticker.Stop()
+	for giveUp := time.Now().Add(5 * time.Minute); time.Now().Before(giveUp); <-ticker.C {
+		_, text := p.get(t, "/metrics")
+		rows := sumOf(t, rowsMetric, text)
+		if received(t, p) >= n && p.metric(t, "vitalsink_messages_held") == "0" &&
+			rows["appended"] == rows["applied"]+rows["superseded"]+rows["stale"] {
+			return rows
+		}
+	}
+	t.Fatalf("not all is folded: %s", p.wrote.String())
+	return nil
+}
+
+// received is how many messages the process has decoded, redeliveries included.
+func received(t *testing.T, p *process) int64 {
+	t.Helper()
+	_, text := p.get(t, "/metrics")
+	var n float64
+	for _, messages := range sumOf(t, messagesMetric, text) {
+		n += messages
+	}
+	return int64(n)
 }
 
 // whole are counts as whole numbers.
@@ -146,13 +165,16 @@ func whole(rows map[string]float64) map[string]int {
 	return counts
 }
 
-var rowsMetric = regexp.MustCompile(`(?m)^vitalsink_rows_total\{outcome="([a-z]+)",table="[a-z_]+"\} (\S+)$`)
+var (
+	rowsMetric     = regexp.MustCompile(`(?m)^vitalsink_rows_total\{outcome="([a-z]+)",table="[a-z_]+"\} (\S+)$`)
+	messagesMetric = regexp.MustCompile(`(?m)^vitalsink_messages_received_total\{outcome="([a-z_]+)"\} (\S+)$`)
+)
 
-// outcomes adds up the rows of all tables.
-func outcomes(t *testing.T, metrics string) map[string]float64 {
+// sumOf adds up a metric by outcome.
+func sumOf(t *testing.T, metric *regexp.Regexp, text string) map[string]float64 {
 	t.Helper()
 	sum := map[string]float64{}
-	for _, m := range rowsMetric.FindAllStringSubmatch(metrics, -1) {
+	for _, m := range metric.FindAllStringSubmatch(text, -1) {
 		n, err := strconv.ParseFloat(m[2], 64)
 		if err != nil {
 			t.Fatal(err)
@@ -160,42 +182,6 @@ func outcomes(t *testing.T, metrics string) map[string]float64 {
 		sum[m[1]] += n
 	}
 	return sum
-}
-
-// publishLines publishes a file of messages at the pace of their
-// acknowledgement: the server's work grows with the square of its backlog.
-func publishLines(t *testing.T, s *service, path string) (n int64) {
-	t.Helper()
-	const backlog = 1000
-	f, err := os.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = f.Close() }() // only read
-	lines := bufio.NewScanner(f)
-	lines.Buffer(nil, math.MaxInt32)
-	patience := time.NewTimer(10 * time.Minute)
-	pace := time.NewTicker(5 * time.Millisecond)
-	defer pace.Stop()
-	for lines.Scan() {
-		for n-s.acks.Load() > backlog {
-			select {
-			case <-pace.C:
-			case <-patience.C:
-				t.Fatalf("%d messages are published and %d acknowledged", n, s.acks.Load())
-			}
-		}
-		var m restMessage
-		if err := json.Unmarshal(lines.Bytes(), &m); err != nil {
-			t.Fatal(err)
-		}
-		s.publish([]transforms.Message{{ID: m.MessageID, PublishTime: m.PublishTime, Attributes: m.Attributes, Data: m.Data}})
-		n++
-	}
-	if err := lines.Err(); err != nil {
-		t.Fatal(err)
-	}
-	return n
 }
 
 var peakResident = regexp.MustCompile(`(?m)^VmHWM:\s+(\d+) kB$`)
