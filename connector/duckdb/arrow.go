@@ -68,6 +68,12 @@ func scanArrow(conn *sql.Conn, rec arrow.Record, view string) (release func(), e
 		return nil
 	})
 	if err != nil {
+		// It does not say why; a statement may.
+		if _, why := conn.ExecContext(context.Background(), "SELECT 1"); why != nil {
+			err = why
+		}
+	}
+	if err != nil {
 		release()
 		return nil, fmt.Errorf("show record to duckdb: %w", err)
 	}

@@ -52,13 +52,18 @@ func create(ctx context.Context, cfg Config) error {
 	unfinished := path + ".new"
 	for _, leftover := range []string{unfinished, unfinished + ".wal"} {
 		if err := os.Remove(leftover); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("create duckdb file %s: %w", path, err)
+			return fmt.Errorf("create duckdb file %s: %w", path, causeOf(err))
 		}
 	}
 	cfg.Path = unfinished
 	s, err := open(ctx, cfg)
 	if err == nil {
 		err = s.close()
+	}
+	if _, statErr := os.Stat(unfinished + ".wal"); err == nil && statErr == nil {
+		// What DuckDB cannot write into a file when it closes it, it leaves in
+		// the journal, without a word.
+		err = fmt.Errorf("create duckdb file %s: it could not be written in full; is the disk full?", path)
 	}
 	if err != nil {
 		return errors.Join(err, os.RemoveAll(unfinished), os.RemoveAll(unfinished+".wal"))
@@ -94,10 +99,15 @@ func open(ctx context.Context, cfg Config) (*store, error) {
 
 // prepare makes the connections and the schema.
 func (s *store) prepare(ctx context.Context) error {
-	if err := s.db.QueryRowContext(ctx, "SELECT current_database()").Scan(&s.database); err != nil {
+	var path sql.NullString
+	err := s.db.QueryRowContext(ctx, "SELECT database_name, path FROM duckdb_databases() WHERE database_name = current_database()").Scan(&s.database, &path)
+	if err != nil {
 		return err
 	}
-	var err error
+	if path.String == "" {
+		// Of a file of JSON or CSV it makes a view in a database in memory.
+		return errNotDuckDB
+	}
 	if s.appends, err = s.db.Conn(ctx); err != nil {
 		return err
 	}
@@ -148,6 +158,15 @@ func openFile(ctx context.Context, path, settings string, mustExist bool) (*sql.
 	return db, nil
 }
 
+// causeOf leaves out what the caller says in its own words.
+func causeOf(err error) error {
+	var pe *fs.PathError
+	if errors.As(err, &pe) {
+		return pe.Err
+	}
+	return err
+}
+
 // checkPath finds what is wrong with the path before DuckDB does, in words
 // that help.
 func checkPath(path string, mustExist bool) error {
@@ -175,8 +194,11 @@ func explain(err error) error {
 	if err == nil {
 		return nil
 	}
-	if strings.Contains(err.Error(), "Could not set lock on file") {
+	switch text := err.Error(); {
+	case strings.Contains(text, "Could not set lock on file"):
 		return ErrInUse
+	case strings.Contains(text, "Cannot launch in-memory database in read-only mode"):
+		return errNotDuckDB
 	}
 	return scrub(err)
 }

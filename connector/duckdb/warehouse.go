@@ -26,6 +26,8 @@ const memoryPerThread = 125 << 20
 // ErrInUse says that another process has the file.
 var ErrInUse = errors.New("another process has the file open; one process per file")
 
+var errNotDuckDB = errors.New("it is not a DuckDB file; name another, or a new one")
+
 // Warehouse is a DuckDB file. After some failures, such as of a full disk,
 // DuckDB refuses all further work on a file that it has open: then the file is
 // opened anew, for the next call that needs it. Close it.

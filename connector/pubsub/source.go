@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"cloud.google.com/go/pubsub/v2"
@@ -42,6 +43,8 @@ const (
 	// stopTime is how long the client may take to settle what is in hand
 	// after the order to stop; committing it takes up to 7 seconds.
 	stopTime = 8 * time.Second
+	// idleTime is how long it may take if nothing is in hand.
+	idleTime = 2 * time.Second
 	// checkTime is how long the server may take to tell of a subscription.
 	checkTime = 10 * time.Second
 )
@@ -53,6 +56,8 @@ var (
 	// ErrOrdering: the subscription has message ordering or exactly-once
 	// delivery on.
 	ErrOrdering = errors.New("the subscription promises more than is good for it")
+	// ErrOutOfReach: the server does not answer. Receive goes on trying.
+	ErrOutOfReach = errors.New("Pub/Sub is out of reach")
 )
 
 // Source receives from one subscription.
@@ -68,6 +73,7 @@ type Source struct {
 	client       *pubsub.Client
 	subscription string
 	closing      func() error // closes the client, once
+	inHand       atomic.Int64 // messages delivered and not settled
 }
 
 var _ connector.Source = (*Source)(nil)
@@ -103,9 +109,8 @@ func NewSourceAt(ctx context.Context, address, project, subscription string) (*S
 // Close gives up the connection.
 func (s *Source) Close() error { return s.closing() }
 
-// Check asks the server for the subscription. The error is ErrNoSubscription
-// or ErrOrdering; others may mean that asking is not allowed, or that the
-// server is out of reach for now.
+// Check asks the server for the subscription. The error is ErrNoSubscription,
+// ErrOrdering or ErrOutOfReach; another may mean that asking is not allowed.
 func (s *Source) Check(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, checkTime)
 	defer cancel()
@@ -113,6 +118,8 @@ func (s *Source) Check(ctx context.Context) error {
 	switch {
 	case status.Code(err) == codes.NotFound:
 		return fmt.Errorf("%w: %s", ErrNoSubscription, s.subscription)
+	case status.Code(err) == codes.Unavailable || errors.Is(err, context.DeadlineExceeded) || status.Code(err) == codes.DeadlineExceeded:
+		return fmt.Errorf("%w: no answer about subscription %s", ErrOutOfReach, s.subscription)
 	case err != nil:
 		return fmt.Errorf("look at subscription %s: %w", s.subscription, err)
 	case sub.EnableMessageOrdering:
@@ -140,14 +147,22 @@ func (s *Source) Receive(ctx context.Context, deliver func(context.Context, *con
 		return errors.Join(ctx.Err(), s.Close()) // first: the client gives back what it can
 	}
 	stop()
-	select {
-	case err := <-ended:
-		return err
-	case <-time.After(stopTime):
-	}
 	// A client that cannot reach the server does not hear the order to stop
 	// (seen with pubsub/v2 v2.8.1), until its connection is gone.
-	return errors.Join(ctx.Err(), s.Close())
+	giveUp, idle := time.After(stopTime), time.NewTicker(idleTime)
+	defer idle.Stop()
+	for {
+		select {
+		case err := <-ended:
+			return err
+		case <-giveUp:
+			return errors.Join(ctx.Err(), s.Close())
+		case <-idle.C:
+			if s.inHand.Load() == 0 { // there is nothing to wait for
+				return errors.Join(ctx.Err(), s.Close())
+			}
+		}
+	}
 }
 
 func (s *Source) receive(ctx context.Context, deliver func(context.Context, *connector.Message) error) error {
@@ -163,10 +178,12 @@ func (s *Source) receive(ctx context.Context, deliver func(context.Context, *con
 			Message: transforms.Message{
 				ID: pm.ID, PublishTime: pm.PublishTime, Attributes: pm.Attributes, Data: pm.Data,
 			},
-			Ack: pm.Ack, Nack: pm.Nack,
+			Ack:  func() { s.inHand.Add(-1); pm.Ack() },
+			Nack: func() { s.inHand.Add(-1); pm.Nack() },
 		}
+		s.inHand.Add(1)
 		if err := deliver(ctx, m); err != nil && !errors.Is(err, connector.ErrGivenUp) {
-			pm.Nack()
+			m.Nack()
 		}
 	})
 	if err != nil {

@@ -68,7 +68,7 @@ func (p *Population) Check() error {
 
 // What message ids leave room for.
 const (
-	maxUsers = 1_000_000
+	maxUsers = 5_000 // a day of them is held in memory, half a MiB each
 	maxDays  = 10_000
 )
 

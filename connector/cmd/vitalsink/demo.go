@@ -15,6 +15,7 @@ import (
 
 	"cloud.google.com/go/pubsub/v2/apiv1/pubsubpb"
 	"cloud.google.com/go/pubsub/v2/pstest"
+	"github.com/dustin/go-humanize"
 	"golang.org/x/sync/errgroup"
 
 	"vitalsink/connector"
@@ -118,14 +119,14 @@ func runDemo(ctx context.Context, std streams, path string) (*connector.Service,
 	if err != nil {
 		return nil, err
 	}
-	d := &demoRun{server: pstest.NewServer()}
-	defer func() { _ = d.server.Close() }() // it is ours, and we are done
-	if err := d.subscribe(ctx); err != nil {
-		return nil, err
-	}
 	warehouse, err := duckdb.Open(ctx, duckdb.Config{Path: path, Catalogue: catalogue})
 	if err != nil {
 		return nil, err
+	}
+	d := &demoRun{server: pstest.NewServer()}
+	defer func() { _ = d.server.Close() }() // it is ours, and we are done
+	if err := d.subscribe(ctx); err != nil {
+		return nil, errors.Join(err, warehouse.Close())
 	}
 	d.service = &connector.Service{
 		Ingest:       &connector.Ingest{Warehouse: warehouse, Catalogue: catalogue, Log: log, FlushInterval: 500 * time.Millisecond},
@@ -144,11 +145,14 @@ func runDemo(ctx context.Context, std streams, path string) (*connector.Service,
 		return d.publish(runCtx, demoPopulation.Messages(runCtx, catalogue))
 	})
 	show := showProgress(std.err, func() string {
-		return fmt.Sprintf("%d published; %s", d.published.Load(), progressOf(d.service))
+		return fmt.Sprintf("%s published; %s", humanize.Comma(d.published.Load()), progressOf(d.service))
 	})
 	err = g.Wait()
 	show()
-	return d.service, errors.Join(err, warehouse.Close(), ctx.Err())
+	if ctx.Err() != nil {
+		err = errors.New("stopped before the end")
+	}
+	return d.service, errors.Join(err, warehouse.Close())
 }
 
 // subscribe creates topic and subscription.

@@ -43,8 +43,8 @@ var equation = regexp.MustCompile(`(?m)^[a-z ]+?  +(\d+) = (\d+ .*)$`)
 func checkBooks(t *testing.T, text string) {
 	t.Helper()
 	lines := equation.FindAllStringSubmatch(text, -1)
-	if len(lines) != 3 {
-		t.Errorf("the books have %d lines, want 3: messages, rows decoded, rows folded\n%s", len(lines), text)
+	if len(lines) != 4 {
+		t.Errorf("the books have %d lines, want 4: messages, rows decoded, rows logged, rows folded\n%s", len(lines), text)
 	}
 	for _, line := range lines {
 		sum := 0

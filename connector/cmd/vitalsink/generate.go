@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -38,7 +37,8 @@ func (c *generateCommand) Help() string {
 	return `Invents people whose watches, rings, scales and glucose sensors report to
 Junction, and prints the messages as Pub/Sub would deliver them, in order of
 arrival and one a line, as load reads them. Nothing in it is of a real person.
-About 4,000 samples a day and person:
+About 4,000 samples a day and person, some of them twice: when a device reports,
+it tells anew of the hours before:
 
   vitalsink generate --users 100 --days 7 | gzip >messages.ndjson.gz
   vitalsink load messages.ndjson.gz
@@ -89,7 +89,7 @@ func (c *generateCommand) Run(ctx context.Context, std streams) error {
 	if err != nil {
 		return fmt.Errorf("write messages: %w", err)
 	}
-	fmt.Fprintf(std.err, "%s, of %d users\n", g.summary(), c.Users)
+	fmt.Fprintf(std.err, "%s; users: %d\n", g.summary(), c.Users)
 	return nil
 }
 
@@ -133,20 +133,21 @@ func (g *generation) writeMessage(m *transforms.Message) error {
 	return err
 }
 
-// writeTruth writes the truth to a new file. What is written is whole or not
-// there.
+// writeTruth writes the truth to a file, which is not there if it could not be
+// written in full.
 func writeTruth(ctx context.Context, p *synth.Population, catalogue *schemas.Catalogue, path string) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".part-*")
+	f, err := os.Create(path)
 	if err != nil {
 		return fmt.Errorf("--truth: %w", err)
 	}
 	defer func() {
 		err = errors.Join(err, f.Close())
 		if err == nil {
-			err = os.Rename(f.Name(), path)
+			return
 		}
-		if err != nil {
-			err = fmt.Errorf("--truth %s: %w", path, errors.Join(err, os.Remove(f.Name())))
+		err = fmt.Errorf("--truth %s: %w", path, err)
+		if info, statErr := os.Stat(path); statErr == nil && info.Mode().IsRegular() { // it may be a pipe
+			err = errors.Join(err, os.Remove(path))
 		}
 	}()
 	buffered := bufio.NewWriterSize(f, 1<<20)

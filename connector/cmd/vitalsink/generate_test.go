@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,7 +18,7 @@ func TestGenerate(t *testing.T) {
 		t.Fatalf("exit code %d: %s", code, errs.String())
 	}
 	lines := strings.Count(out.String(), "\n")
-	for _, text := range []string{" messages with ", " samples, of 1 users\n"} {
+	for _, text := range []string{" messages with ", " samples; users: 1\n"} {
 		if !strings.Contains(errs.String(), text) {
 			t.Errorf("%q does not say %q", errs.String(), text)
 		}
@@ -50,6 +51,25 @@ func TestGenerateUsage(t *testing.T) {
 				t.Errorf("%q does not say %q", errs.String(), c.says)
 			}
 		})
+	}
+}
+
+// The truth is written to what is there: renamed into its place, a file once
+// took the place of a device.
+func TestTruthGoesThroughLinks(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	target, link := filepath.Join(dir, "target.ndjson"), filepath.Join(dir, "link.ndjson")
+	if err := os.Symlink(target, link); err != nil {
+		t.Fatal(err)
+	}
+	var errs strings.Builder
+	args := []string{"generate", "--users", "1", "--days", "1", "--truth", link}
+	if code := execute(t.Context(), args, streams{nil, io.Discard, &errs}); code != exitDone {
+		t.Fatalf("exit code %d: %s", code, errs.String())
+	}
+	if info, err := os.Stat(target); err != nil || info.Size() == 0 {
+		t.Errorf("the target of the link: %v %v", info, err)
 	}
 }
 

@@ -46,7 +46,7 @@ type window struct {
 
 // show measures the service, and serves on the listener until close. Without
 // one it does nothing.
-func show(listener net.Listener, s *connector.Service, log *slog.Logger) (*window, error) {
+func show(listener net.Listener, s *connector.Service, d *door, log *slog.Logger) (*window, error) {
 	if listener == nil {
 		return nil, nil
 	}
@@ -55,7 +55,7 @@ func show(listener net.Listener, s *connector.Service, log *slog.Logger) (*windo
 		return nil, fmt.Errorf("measure: %w", err)
 	}
 	w.server = &http.Server{
-		Handler: w.routes(s.Ingest), ReadTimeout: 5 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: time.Minute,
+		Handler: w.routes(s.Ingest, d), ReadTimeout: 5 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: time.Minute,
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
 	go func() { w.ended <- w.server.Serve(listener) }()
@@ -84,18 +84,21 @@ func (w *window) measure(s *connector.Service) error {
 	return err
 }
 
-func (w *window) routes(in *connector.Ingest) http.Handler {
+func (w *window) routes(in *connector.Ingest, d *door) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(w.registry, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /healthz", func(rw http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(rw, "ok\n")
 	})
 	mux.HandleFunc("GET /readyz", func(rw http.ResponseWriter, _ *http.Request) {
-		if since := in.Paused(); !since.IsZero() {
+		switch since := in.Paused(); {
+		case !since.IsZero():
 			http.Error(rw, fmt.Sprintf("paused for %s: the warehouse fails", time.Since(since).Round(time.Second)), http.StatusServiceUnavailable)
-			return
+		case d.lost.Load():
+			http.Error(rw, "Pub/Sub is out of reach", http.StatusServiceUnavailable)
+		default:
+			_, _ = io.WriteString(rw, "ok\n")
 		}
-		_, _ = io.WriteString(rw, "ok\n")
 	})
 	return mux
 }

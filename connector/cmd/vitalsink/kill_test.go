@@ -104,9 +104,9 @@ func TestRunSurvivesKill(t *testing.T) {
 	}
 }
 
-// A process that cannot reach its server can be stopped. The client does not
-// hear the order then (seen with pubsub/v2 v2.8.1), so this has a process of
-// its own.
+// A process that cannot reach its server says so, and can be stopped. The client
+// does not hear the order then (seen with pubsub/v2 v2.8.1), so this has a
+// process of its own.
 func TestRunStopsWithoutServer(t *testing.T) {
 	t.Parallel()
 	cmd := exec.Command("vitalsink", runArgs(filepath.Join(t.TempDir(), "run.duckdb"))...)
@@ -122,7 +122,12 @@ func TestRunStopsWithoutServer(t *testing.T) {
 	giveUp := time.AfterFunc(patience, func() { _ = cmd.Process.Kill() })
 	defer giveUp.Stop()
 	lines := bufio.NewScanner(stderr)
+	said := false
 	for lines.Scan() && !strings.Contains(lines.Text(), "msg=receiving") {
+		said = said || strings.Contains(lines.Text(), "out of reach")
+	}
+	if !said {
+		t.Error("it does not say that the server is out of reach")
 	}
 	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Error(err)

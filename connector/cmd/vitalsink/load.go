@@ -13,6 +13,7 @@ import (
 
 	"vitalsink/connector"
 	"vitalsink/connector/files"
+	"vitalsink/schemas"
 )
 
 type loadCommand struct {
@@ -119,10 +120,17 @@ func printBooks(out io.Writer, l connector.Landed, f connector.Folded) error {
 	fmt.Fprintf(w, "messages\t%d = %d landed + %d partly quarantined + %d quarantined + %d empty\n",
 		b.Messages, b.MessagesLanded, b.MessagesPartlyQuarantined, b.MessagesQuarantined, b.MessagesEmpty)
 	fmt.Fprintf(w, "rows decoded\t%d = %d appended + %d quarantined\n", b.RowsDecoded, b.Rows, b.RowsQuarantined)
+	logged := b.Rows + l.Tables[schemas.QuarantineTable].Rows
+	fmt.Fprintf(w, "rows logged\t%d = %d appended + %d about quarantine\n", logged, b.Rows, logged-b.Rows)
 	fmt.Fprintf(w, "rows folded\t%d = %d applied + %d superseded + %d stale\n",
 		f.Books.Registered, f.Books.Applied, f.Books.Superseded, f.Books.Stale)
+	if earlier := f.Books.Registered - logged; earlier > 0 {
+		fmt.Fprintf(w, "\t%d of them were pending from before\n", earlier)
+	} else if earlier < 0 {
+		fmt.Fprintf(w, "pending\t%d rows are logged and not folded; the next fold takes them\n", -earlier)
+	}
 	if b.VersionsClamped > 0 {
-		fmt.Fprintf(w, "clamped\t%d messages had a version time in the future\n", b.VersionsClamped)
+		fmt.Fprintf(w, "clamped\t%d messages had a version time in the future, and rank by their publication\n", b.VersionsClamped)
 	}
 	for _, reason := range slices.Sorted(maps.Keys(l.Quarantined)) {
 		fmt.Fprintf(w, "quarantined\t%d %s\n", l.Quarantined[reason], reason)

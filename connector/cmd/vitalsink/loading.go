@@ -45,6 +45,9 @@ func (l *loading) run(ctx context.Context, interval time.Duration) error {
 		})
 	}
 	err := l.ingest.Run(ctx, l.source)
+	if err != nil {
+		err = fmt.Errorf("%w; what is committed stays: mend it, and load the same files again", err)
+	}
 	if err == nil && ctx.Err() != nil {
 		err = errors.New("stopped before the end; load the same files again for the rest")
 	}

@@ -29,7 +29,7 @@ const (
 
 // cli is the command line: flags, environment and help in one struct.
 type cli struct {
-	LogLevel slog.Level `default:"info" placeholder:"LEVEL" help:"What to log: debug, info, warn or error. Default ${default}."`
+	LogLevel string `default:"info" enum:"debug,info,warn,error" placeholder:"LEVEL" help:"What to log: debug, info, warn or error. Default ${default}."`
 
 	Run      runCommand      `cmd:"" help:"Receive messages from Pub/Sub and fold them into tables, until told to stop."`
 	Load     loadCommand     `cmd:"" help:"Load messages or events from files, then fold them into tables."`
@@ -97,7 +97,9 @@ func execute(ctx context.Context, args []string, std streams) int {
 	if err != nil {
 		return report(std, usage{fmt.Errorf("%w; see %s --help", err, commandOf(err))})
 	}
-	level.Set(c.LogLevel)
+	if err := level.UnmarshalText([]byte(c.LogLevel)); err != nil {
+		return report(std, usage{err})
+	}
 	return report(std, parsed.Run())
 }
 

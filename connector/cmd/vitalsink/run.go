@@ -27,7 +27,7 @@ type runCommand struct {
 	FlushInterval time.Duration `default:"10s" placeholder:"TIME" help:"Append and acknowledge a batch when it is this old. Default ${default}."`
 	FoldInterval  time.Duration `default:"30s" placeholder:"TIME" help:"Merge what was appended into the tables this often; what touches old days, at every tenth time. Default ${default}."`
 	FoldRows      *int          `placeholder:"N" help:"Rows of one merge, at most, unless a single batch has more. Default: what --memory allows, at most 2,000,000."`
-	NoFold        bool          `help:"Only append; another process folds. For extra receivers."`
+	NoFold        bool          `help:"Only append. For receivers beside one that folds, where the warehouse takes more than one process, or to fold later."`
 	AllowOrdering bool          `help:"Receive even if the subscription has message ordering or exactly-once delivery on. Both are slow, and neither is needed: versions decide."`
 }
 
@@ -80,9 +80,11 @@ func (c *runCommand) run(ctx context.Context, std streams, log *slog.Logger, sub
 		return err
 	}
 	defer func() { err = errors.Join(err, warehouse.Close()) }()
-	if err := sub.check(ctx, log, c.AllowOrdering); err != nil {
+	door, err := sub.watch(ctx, log, c.AllowOrdering)
+	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, door.close()) }()
 	service := &connector.Service{
 		Ingest: &connector.Ingest{
 			Warehouse: warehouse, Catalogue: catalogue, Log: log, FlushInterval: c.FlushInterval,
@@ -97,7 +99,7 @@ func (c *runCommand) run(ctx context.Context, std streams, log *slog.Logger, sub
 			service.Folder.MaxRows = *c.FoldRows
 		}
 	}
-	view, err := show(listener, service, log)
+	view, err := show(listener, service, door, log)
 	if err != nil {
 		return err
 	}
@@ -115,10 +117,10 @@ func (c *runCommand) run(ctx context.Context, std streams, log *slog.Logger, sub
 // progressOf is a line about a service at work.
 func progressOf(s *connector.Service) string {
 	l, f := s.Ingest.Landed().Books, foldedOf(s).Books
-	line := fmt.Sprintf("%s messages, %s rows appended, %s folded, %s in hand", humanize.Comma(int64(l.Messages)),
-		humanize.Comma(int64(l.Rows)), humanize.Comma(int64(f.Registered)), humanize.IBytes(uint64(max(0, s.Ingest.Held()))))
+	line := fmt.Sprintf("%s messages; rows: %s appended, %s folded", humanize.Comma(int64(l.Messages)),
+		humanize.Comma(int64(l.Rows)), humanize.Comma(int64(f.Registered)))
 	if since := s.Ingest.Paused(); !since.IsZero() {
-		line += fmt.Sprintf(", PAUSED for %s: the warehouse fails", time.Since(since).Round(time.Second))
+		line += fmt.Sprintf("; PAUSED for %s, the warehouse fails", time.Since(since).Round(time.Second))
 	}
 	return line
 }
@@ -144,25 +146,4 @@ func (sub subscription) connect(ctx context.Context) (*pubsub.Source, error) {
 	}
 	s.MaxMessages, s.MaxBytes = sub.memory.messages, sub.memory.waiting
 	return s, nil
-}
-
-// check refuses a subscription that would not work, or not well.
-func (sub subscription) check(ctx context.Context, log *slog.Logger, allowOrdering bool) (err error) {
-	source, err := sub.connect(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, source.Close()) }()
-	switch err := source.Check(ctx); {
-	case err == nil || ctx.Err() != nil:
-	case errors.Is(err, pubsub.ErrOrdering) && allowOrdering:
-		log.Warn("receiving will be slow", "error", err)
-	case errors.Is(err, pubsub.ErrOrdering):
-		return fmt.Errorf("%w; create a subscription without (neither is needed: versions decide), or insist with --allow-ordering", err)
-	case errors.Is(err, pubsub.ErrNoSubscription):
-		return err
-	default:
-		log.Warn("cannot look at the subscription (out of reach, or not allowed to); trying to receive all the same", "error", err)
-	}
-	return nil
 }
