@@ -80,7 +80,7 @@ func startEmulator(t *testing.T) string {
 	t.Helper()
 	for _, name := range emulatorProgram {
 		path, err := exec.LookPath(name)
-		if err != nil {
+		if _, noJava := exec.LookPath("java"); err != nil || noJava != nil {
 			continue
 		}
 		address := freeAddress(t)
