@@ -111,9 +111,18 @@ func (in *Ingest) Run(ctx context.Context, source Source) error {
 	commitCtx, cancel := graceful(gctx, drainTime)
 	defer cancel()
 	for range in.Workers {
-		g.Go(func() error { return in.commitAll(commitCtx, commits, fail) })
+		g.Go(func() error {
+			return in.commitAll(commitCtx, commits, func(err error) (givenUp bool) {
+				fail(err)
+				return errors.Is(context.Cause(gctx), ErrGivenUp)
+			})
+		})
 	}
-	return g.Wait()
+	err := g.Wait()
+	if cause := context.Cause(ctx); err != nil && errors.Is(cause, ErrGivenUp) {
+		return cause // another committer may have been the first to end
+	}
+	return err
 }
 
 func (in *Ingest) setDefaults() {
@@ -164,16 +173,18 @@ func (in *Ingest) receive(ctx context.Context, source Source, messages chan<- *M
 
 // commitAll appends batches as they come, until there are no more. After a
 // failure the source is stopped and the other batches are given back, so that
-// nobody waits for them; what is given up, is not.
-func (in *Ingest) commitAll(ctx context.Context, commits <-chan *openBatch, fail context.CancelCauseFunc) error {
+// nobody waits for them. stop is called with the failure; it tells whether the
+// reason for stopping, here or in another committer, is that a batch was given
+// up: then nothing is given back.
+func (in *Ingest) commitAll(ctx context.Context, commits <-chan *openBatch, stop func(error) (givenUp bool)) error {
 	var failure error
 	for b := range commits {
 		if failure != nil {
 			b.release()
-		} else if failure = in.commit(ctx, b); failure != nil {
-			fail(failure)
+		} else {
+			failure = in.commit(ctx, b)
 		}
-		if !errors.Is(failure, ErrGivenUp) {
+		if failure == nil || !stop(failure) {
 			b.settle(failure == nil)
 		}
 		in.held.release(b.held)
