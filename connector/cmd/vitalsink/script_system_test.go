@@ -110,7 +110,7 @@ func tmpfs(ts *testscript.TestScript, _ bool, args []string) {
 	}
 	ts.Check(os.MkdirAll(dir, 0o700))
 	ts.Check(exec.Command("mount", "-t", "tmpfs", "-o", "size="+args[1], "tmpfs", dir).Run())
-	ts.Defer(func() { ts.Check(exec.Command("umount", dir).Run()) })
+	ts.Defer(func() { ts.Check(exec.Command("umount", "-l", dir).Run()) })
 }
 
 // fillDisk writes a file until the file system has just so many bytes left:
