@@ -37,8 +37,8 @@ func (b *budget) full() bool { return b.used.Load() >= b.limit }
 
 // wait returns when there is room again, or ctx is done.
 func (b *budget) wait(ctx context.Context) error {
-	b.relieve()
 	for {
+		b.relieve() // every time: others may have filled it up again
 		b.mu.Lock()
 		if !b.full() {
 			b.mu.Unlock()

@@ -20,6 +20,10 @@ import (
 // maxFoldRows is the most rows of one merge, unless a single batch has more.
 const maxFoldRows = 2_000_000
 
+// maxFailures is how many batches of a table may fail, one by one, before a
+// fold leaves the table to the next.
+const maxFailures = 3
+
 // maxLost is how often a fold may lose against others before it gives up.
 const maxLost = 10
 
@@ -49,13 +53,12 @@ type Folded struct {
 
 // Fold merges what is pending when it begins, in these lanes, which are all if
 // none is named; what comes in meanwhile is for the next fold, or this one
-// might never end. A table that fails does not keep the others from being
-// folded; its batches stay pending. A merge that fails is tried with half of its
-// batches. The error is ErrFenced if other folders kept being faster.
+// might never end. A merge that fails is tried with half of its
+// batches; one that fails alone stays pending, and the others are folded. The error is ErrFenced if other folders kept being faster.
 func (f *Folder) Fold(ctx context.Context, lanes ...Lane) (Folded, error) {
 	g := &folding{
 		Folder: f, lanes: lanes, done: Folded{Tables: map[string]MergeBooks{}},
-		failed: map[string]error{}, limits: map[string]int{},
+		failed: map[string]error{}, failures: map[string]int{}, most: map[string]int{},
 	}
 	for g.lost < maxLost {
 		progress, err := g.round(ctx)
@@ -78,12 +81,13 @@ func (f *Folder) Fold(ctx context.Context, lanes ...Lane) (Folded, error) {
 // folding is a fold at work.
 type folding struct {
 	*Folder
-	lanes  []Lane
-	known  map[string]bool // batches that were pending when it began
-	done   Folded
-	failed map[string]error // by table
-	limits map[string]int   // rows of a merge, of tables with one that failed
-	lost   int              // merges, to other folders
+	lanes    []Lane
+	known    map[string]bool // batches that were pending when it began
+	done     Folded
+	failed   map[string]error // the last of each table
+	failures map[string]int   // batches that failed alone, since the last success
+	most     map[string]int   // batches of a merge, of tables with one that failed
+	lost     int              // merges, to other folders
 }
 
 // round makes one merge per table that has something pending. progress tells
@@ -110,21 +114,33 @@ func (g *folding) round(ctx context.Context) (progress bool, err error) {
 		switch {
 		case err == nil:
 			g.done.add(m.Table.Name, books)
+			g.failures[m.Table.Name] = 0
 			progress = true
 		case errors.Is(err, ErrFenced) || errors.Is(err, ErrTaken):
 			g.lost++
 			progress = true
 		case ctx.Err() != nil:
 			return false, ctx.Err()
-		case len(m.Batches) > 1:
-			// Perhaps it was too much, or one of them is the trouble.
-			g.limits[m.Table.Name] = m.Rows() / 2
-			progress = true
 		default:
-			g.failed[m.Table.Name] = err
+			progress = g.fail(m, err) || progress
 		}
 	}
 	return progress, nil
+}
+
+// fail tells what to do after a merge that failed: it is tried with half of the
+// batches, for it may have been too much. One that fails alone stays pending,
+// and the others go on, unless it looks as if all of them would fail.
+func (g *folding) fail(m *Merge, err error) (progress bool) {
+	table := m.Table.Name
+	if n := len(m.Batches); n > 1 {
+		g.most[table] = n / 2
+		return true
+	}
+	g.failed[table] = err
+	delete(g.known, m.Batches[0].ID)
+	g.failures[table]++
+	return g.failures[table] < maxFailures
 }
 
 func (g *folding) merge(ctx context.Context, m *Merge) (MergeBooks, error) {
@@ -140,8 +156,8 @@ func (g *folding) merge(ctx context.Context, m *Merge) (MergeBooks, error) {
 }
 
 // plan makes at most one merge per table that has not failed: whole batches of
-// one of the lanes, oldest first, up to MaxRows or the table's own limit. It
-// also counts the batches of a newer catalogue.
+// one of the lanes, oldest first, up to MaxRows, or the number of batches that
+// is left to the table. It also counts the batches of a newer catalogue.
 func (g *folding) plan(p *Pending) (merges []*Merge, newer int) {
 	open, full := map[string]*Merge{}, map[string]bool{}
 	for _, b := range p.Batches {
@@ -150,7 +166,7 @@ func (g *folding) plan(p *Pending) (merges []*Merge, newer int) {
 			newer++
 			continue
 		}
-		if !g.known[b.ID] || g.failed[b.Table] != nil || len(g.lanes) > 0 && !slices.Contains(g.lanes, b.Lane) {
+		if !g.known[b.ID] || g.failures[b.Table] >= maxFailures || len(g.lanes) > 0 && !slices.Contains(g.lanes, b.Lane) {
 			continue
 		}
 		m := open[b.Table]
@@ -161,21 +177,13 @@ func (g *folding) plan(p *Pending) (merges []*Merge, newer int) {
 			merges = append(merges, m)
 		case full[b.Table] || b.Lane != m.Batches[0].Lane:
 			continue
-		case m.Rows()+b.Rows > g.limit(b.Table):
+		case m.Rows()+b.Rows > cmp.Or(g.MaxRows, maxFoldRows) || len(m.Batches) == g.most[b.Table]:
 			full[b.Table] = true
 			continue
 		}
 		m.Batches = append(m.Batches, b)
 	}
 	return merges, newer
-}
-
-// limit is the most rows of a table's merge.
-func (g *folding) limit(table string) int {
-	if limit, ok := g.limits[table]; ok {
-		return limit
-	}
-	return cmp.Or(g.MaxRows, maxFoldRows)
 }
 
 // joinFailed names the tables of each error.

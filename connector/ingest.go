@@ -54,10 +54,12 @@ type Ingest struct {
 	// yet. It is overrun by at most one message per worker. Optional, default
 	// 512 MiB.
 	MaxHeld int64
-	// MaxMessages is how many messages the source lets out of its hands; from
-	// half of it on batches are committed, or the source would wait for us
-	// and we for the source. Optional, default unlimited.
+	// MaxMessages and MaxBytes are what the source, or each stream of it, lets
+	// out of its hands before it is acknowledged; from half of either on
+	// batches are committed, or the source would wait for us and we for the
+	// source. Optional, default unlimited.
 	MaxMessages int
+	MaxBytes    int64
 	// GiveUp is for how long an append that fails is tried again, counted
 	// from the arrival of the batch's oldest message. Meanwhile nothing is
 	// received. Optional, default 0: the first failure ends the ingest.
@@ -119,7 +121,7 @@ func (in *Ingest) Run(ctx context.Context, source Source) error {
 		})
 	}
 	err := g.Wait()
-	if cause := context.Cause(ctx); err != nil && errors.Is(cause, ErrGivenUp) {
+	if cause := context.Cause(ctx); errors.Is(cause, ErrGivenUp) || errors.Is(cause, ErrBooks) {
 		return cause // another committer may have been the first to end
 	}
 	return err
@@ -184,8 +186,18 @@ func (in *Ingest) commitAll(ctx context.Context, commits <-chan *openBatch, stop
 		} else {
 			failure = in.commit(ctx, b)
 		}
-		if failure == nil || !stop(failure) {
-			b.settle(failure == nil)
+		switch {
+		case failure == nil:
+			b.settle(true)
+		case in.GiveUp > 0 && errors.Is(failure, ErrRefused):
+			// It is let go, to be delivered again when its leases have run out,
+			// and to end as a dead letter: the others go on.
+			in.Log.Error("a batch cannot be appended; its messages stay with Pub/Sub until they are dead letters, or a newer vitalsink takes them",
+				"error", failure)
+			in.hand.messages.Add(-int64(len(b.messages)))
+			failure = nil
+		case !stop(failure):
+			b.settle(false)
 		}
 		in.held.release(b.held)
 	}
@@ -221,7 +233,7 @@ func (in *Ingest) persist(ctx context.Context, b *Batch, received time.Time) err
 		case err == nil:
 			in.gate.open()
 			return nil
-		case in.GiveUp == 0 || ctx.Err() != nil || errors.Is(err, ErrBooks):
+		case in.GiveUp == 0 || ctx.Err() != nil || errors.Is(err, ErrBooks) || errors.Is(err, ErrRefused):
 			return err
 		}
 		in.gate.shut(err)
@@ -276,7 +288,9 @@ const probeEvery = time.Minute
 func (in *Ingest) awaitWarehouse(ctx context.Context) bool {
 	for {
 		empty := newOpenBatch(in.Allocator, in.Catalogue.Versioned()[0], Recent).batch(in.Catalogue.Version)
-		err := in.Warehouse.Append(ctx, empty)
+		probe, cancel := context.WithTimeout(ctx, probeEvery)
+		err := in.Warehouse.Append(probe, empty)
+		cancel()
 		empty.Record.Release()
 		if err == nil {
 			in.gate.open()
@@ -322,8 +336,10 @@ type worker struct {
 	commits   chan<- *openBatch
 	pressed   chan struct{} // somebody needs the memory
 	open      map[batchKey]*openBatch
-	filling   int // messages in the open batches
-	due       *time.Timer
+	// What is in the open batches.
+	filling      int // messages
+	fillingBytes int64
+	due          *time.Timer
 }
 
 type batchKey struct {
@@ -395,16 +411,23 @@ func (w *worker) take(ctx context.Context, m *Message) {
 	m.open.Store(int32(len(parts)))
 	w.filling += len(parts)
 	for _, part := range parts {
-		w.in.held.take(part.add(m, d))
+		size := part.add(m, d)
+		w.fillingBytes += size
+		w.in.held.take(size)
 	}
 	for _, part := range parts {
 		if part.builder.Rows() >= w.in.FlushRows || part.builder.Bytes()+part.held >= w.in.FlushBytes {
 			w.send(part)
 		}
 	}
-	if w.in.MaxMessages > 0 && w.filling >= max(1, w.in.MaxMessages/(2*w.in.Workers)) {
+	if w.reached(int64(w.filling), int64(w.in.MaxMessages)) || w.reached(w.fillingBytes, w.in.MaxBytes) {
 		w.flush()
 	}
+}
+
+// reached tells whether a worker has its part of the half of a limit.
+func (w *worker) reached(n, limit int64) bool {
+	return limit > 0 && n >= max(1, limit/int64(2*w.in.Workers))
 }
 
 // parts are the batches that a message goes into: one for its rows, one for
@@ -447,5 +470,6 @@ func (w *worker) flush() {
 func (w *worker) send(b *openBatch) {
 	delete(w.open, batchKey{b.table.Name, b.lane})
 	w.filling -= len(b.messages)
+	w.fillingBytes -= b.held
 	w.commits <- b
 }

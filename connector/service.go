@@ -36,8 +36,9 @@ type ClosingSource interface {
 }
 
 // Run works until the source is exhausted or ctx is done, commits what is in
-// hand and folds a last time. After ctx is done all of that takes no more than
-// 7 seconds. A failing warehouse is waited for; other errors end the service.
+// hand and folds a last time. After ctx is done commits and folds have no more
+// than 7 seconds. A failing warehouse is waited for; other errors end the
+// service.
 func (s *Service) Run(ctx context.Context) error {
 	late, cancel := graceful(ctx, drainTime)
 	defer cancel()

@@ -3,7 +3,9 @@ package connector_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -205,4 +207,71 @@ func (r *refusing) Merge(ctx context.Context, m *connector.Merge) (connector.Mer
 		return connector.MergeBooks{}, err
 	}
 	return r.Warehouse.Merge(ctx, m)
+}
+
+// TestFoldOfNothing: batches without rows can be pending in any number. Halving
+// their rows, a fold that failed once went round for ever.
+func TestFoldOfNothing(t *testing.T) {
+	w := openFile(t)
+	in := newIngest(t, w)
+	in.FlushRows = 1
+	if err := in.Run(t.Context(), &door{n: 4, samples: 0}); err != nil {
+		t.Fatal(err)
+	}
+	tries := 0
+	down := &refusing{w, func(*connector.Merge) error { tries++; return errBoom }}
+	folder := &connector.Folder{Warehouse: down, Catalogue: catalogue(t), Log: slog.New(slog.DiscardHandler)}
+	if _, err := folder.Fold(t.Context()); !errors.Is(err, errBoom) || tries == 0 || tries > 10 {
+		t.Errorf("%d tries: %v", tries, err)
+	}
+}
+
+// TestFoldGoesOn: a batch that cannot be merged stays pending, and the others
+// of its table are merged.
+func TestFoldGoesOn(t *testing.T) {
+	w := openFile(t)
+	in := newIngest(t, w)
+	in.FlushRows = 1
+	if err := in.Run(t.Context(), &door{n: 9, samples: 1}); err != nil {
+		t.Fatal(err)
+	}
+	pending, err := w.Pending(t.Context())
+	if err != nil || len(pending.Batches) < 4 {
+		t.Fatalf("%d batches: %v", len(pending.Batches), err)
+	}
+	bad := pending.Batches[0]
+	picky := &refusing{w, func(m *connector.Merge) error {
+		if slices.ContainsFunc(m.Batches, func(b connector.Registered) bool { return b.ID == bad.ID }) {
+			return errBoom
+		}
+		return nil
+	}}
+	folder := &connector.Folder{Warehouse: picky, Catalogue: catalogue(t), Log: slog.New(slog.DiscardHandler)}
+	f, err := folder.Fold(t.Context())
+	if !errors.Is(err, errBoom) || f.Books.Registered != 9-bad.Rows {
+		t.Errorf("%d rows folded, want all but the %d of one batch: %v", f.Books.Registered, bad.Rows, err)
+	}
+}
+
+// TestRefusedBatch: a batch that the warehouse refuses is let go, neither
+// acknowledged nor given back, and does not keep the others waiting.
+func TestRefusedBatch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var n atomic.Int64
+		w := &faulty{openFile(t), func(*connector.Batch) error {
+			if n.Add(1) == 3 {
+				return fmt.Errorf("%w: a value", connector.ErrRefused)
+			}
+			return nil
+		}}
+		in := newIngest(t, w)
+		in.FlushRows, in.GiveUp = 1, 50*time.Minute
+		d := &door{n: 20, samples: 1}
+		if err := in.Run(t.Context(), d); err != nil {
+			t.Fatal(err)
+		}
+		if d.acked.Load() != 19 || d.nacked.Load() != 0 || !in.Paused().IsZero() {
+			t.Errorf("acked %d, nacked %d, paused since %v; want 19, 0, never", d.acked.Load(), d.nacked.Load(), in.Paused())
+		}
+	})
 }

@@ -13,7 +13,8 @@ type Warehouse interface {
 	// Append writes the batch's rows to the log of its table and then
 	// registers the batch. When it returns nil both are durable, and a fold
 	// will find the batch; with an error neither may be, or only rows that no
-	// batch names, which is harmless. It does not release the record.
+	// batch names, which is harmless. The error is ErrRefused if it is the
+	// batch's fault and not the warehouse's. It does not release the record.
 	Append(ctx context.Context, b *Batch) error
 
 	// Pending reads the fences and then the registered batches that no merge

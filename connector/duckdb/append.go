@@ -15,7 +15,6 @@ import (
 // incoming is the view that shows a batch's rows to DuckDB.
 const incoming = "incoming"
 
-// append writes log rows and registry row in one transaction.
 func (s *store) append(ctx context.Context, b *connector.Batch) error {
 	s.appending.Lock()
 	defer s.appending.Unlock()
@@ -39,8 +38,12 @@ func (s *store) append(ctx context.Context, b *connector.Batch) error {
 		if err != nil {
 			return err
 		}
-		if n, err := res.RowsAffected(); err != nil || n != int64(b.Books.Rows) {
-			return fmt.Errorf("%w: %d rows written of %d (%w)", connector.ErrBooks, n, b.Books.Rows, err)
+		n, err := res.RowsAffected()
+		if err != nil {
+			return err
+		}
+		if n != int64(b.Books.Rows) {
+			return fmt.Errorf("%w: %d rows written of %d", connector.ErrBooks, n, b.Books.Rows)
 		}
 		return s.register(ctx, tx, b)
 	})

@@ -12,8 +12,6 @@ import (
 	"vitalsink/schemas"
 )
 
-// pending reads the fences first: a merge that commits in between raises one,
-// and then no merge planned from this reading can commit.
 func (s *store) pending(ctx context.Context) (*connector.Pending, error) {
 	s.folding.Lock()
 	defer s.folding.Unlock()
@@ -60,7 +58,6 @@ func (s *store) each(ctx context.Context, file string, names any, f func(*sql.Ro
 	return rows.Err()
 }
 
-// merge folds batches in one transaction.
 func (s *store) merge(ctx context.Context, m *connector.Merge) (connector.MergeBooks, error) {
 	s.folding.Lock()
 	defer s.folding.Unlock()

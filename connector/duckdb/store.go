@@ -19,6 +19,7 @@ import (
 
 	duckdb "github.com/duckdb/duckdb-go/v2"
 
+	"vitalsink/connector"
 	"vitalsink/schemas"
 )
 
@@ -56,7 +57,7 @@ func create(ctx context.Context, cfg Config) error {
 		}
 	}
 	cfg.Path = unfinished
-	s, err := open(ctx, cfg)
+	s, err := open(ctx, cfg, false)
 	if err == nil {
 		err = s.close()
 	}
@@ -68,8 +69,8 @@ func create(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return errors.Join(err, os.RemoveAll(unfinished), os.RemoveAll(unfinished+".wal"))
 	}
-	if err := os.Rename(unfinished, path); err != nil {
-		return fmt.Errorf("create duckdb file: %w", err)
+	if err := moveTo(unfinished, path); err != nil {
+		return fmt.Errorf("create duckdb file %s: %w", path, causeOf(err))
 	}
 	// The new name is to survive a power cut, as what is committed to it will.
 	dir, err := os.Open(filepath.Dir(path))
@@ -79,7 +80,19 @@ func create(ctx context.Context, cfg Config) error {
 	return errors.Join(dir.Sync(), dir.Close())
 }
 
-func open(ctx context.Context, cfg Config) (*store, error) {
+// moveTo renames a file, but not over one that another process has just made,
+// where the file system can tell.
+func moveTo(from, to string) error {
+	switch err := os.Link(from, to); {
+	case err == nil:
+		return os.Remove(from)
+	case errors.Is(err, fs.ErrExist):
+		return errors.Join(err, os.Remove(from))
+	}
+	return os.Rename(from, to) // it has no links
+}
+
+func open(ctx context.Context, cfg Config, mustExist bool) (*store, error) {
 	s := &store{catalogue: cfg.Catalogue}
 	var err error
 	if s.templates, err = newTemplates(); err != nil {
@@ -88,7 +101,7 @@ func open(ctx context.Context, cfg Config) (*store, error) {
 	memory := cmp.Or(cfg.Memory, defaultMemory)
 	threads := min(runtime.GOMAXPROCS(0), max(1, int(memory/memoryPerThread)))
 	settings := fmt.Sprintf("?memory_limit=%dB&threads=%d&preserve_insertion_order=false", memory, threads)
-	if s.db, err = openFile(ctx, cfg.Path, settings, false); err != nil {
+	if s.db, err = openFile(ctx, cfg.Path, settings, mustExist); err != nil {
 		return nil, err
 	}
 	if err := s.prepare(ctx); err != nil {
@@ -164,6 +177,10 @@ func causeOf(err error) error {
 	if errors.As(err, &pe) {
 		return pe.Err
 	}
+	var le *os.LinkError
+	if errors.As(err, &le) {
+		return le.Err
+	}
 	return err
 }
 
@@ -206,8 +223,7 @@ func explain(err error) error {
 // driverNoise is what database/sql puts before an error of opening a file.
 const driverNoise = "database/sql/driver: could not connect to database: "
 
-// scrub keeps the kind of a DuckDB error and the first part of its text:
-// errors about values quote them.
+// scrub leaves the text out of a DuckDB error that could quote a value.
 func scrub(err error) error {
 	if text := err.Error(); strings.HasPrefix(text, driverNoise) {
 		return errors.New(strings.TrimPrefix(text, driverNoise))
@@ -217,9 +233,16 @@ func scrub(err error) error {
 		return err
 	}
 	switch de.Type {
+	case duckdb.ErrorTypeIO, duckdb.ErrorTypeOutOfMemory, duckdb.ErrorTypeFatal, duckdb.ErrorTypeInternal,
+		duckdb.ErrorTypeTransaction, duckdb.ErrorTypeInterrupt, duckdb.ErrorTypeConnection, duckdb.ErrorTypePermission,
+		duckdb.ErrorTypeSettings, duckdb.ErrorTypeInvalidConfiguration, duckdb.ErrorTypeCatalog, duckdb.ErrorTypeBinder,
+		duckdb.ErrorTypeParser, duckdb.ErrorTypeSyntax, duckdb.ErrorTypeDependency:
+		// About the file, the machine or our statements, in which values are
+		// parameters.
+		return err
 	case duckdb.ErrorTypeConversion, duckdb.ErrorTypeInvalidInput, duckdb.ErrorTypeOutOfRange,
-		duckdb.ErrorTypeConstraint, duckdb.ErrorTypeMismatchType, duckdb.ErrorTypeInvalidType:
-		return fmt.Errorf("duckdb refused a value (error type %d; the text could quote it)", de.Type)
+		duckdb.ErrorTypeConstraint, duckdb.ErrorTypeMismatchType, duckdb.ErrorTypeInvalidType, duckdb.ErrorTypeObjectSize:
+		return fmt.Errorf("%w: duckdb does not take a value (error type %d; the text could quote it)", connector.ErrRefused, de.Type)
 	}
-	return err
+	return fmt.Errorf("duckdb failed (error type %d; the text could quote a value)", de.Type)
 }

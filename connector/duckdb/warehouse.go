@@ -47,7 +47,7 @@ func Open(ctx context.Context, cfg Config) (*Warehouse, error) {
 	if err := create(ctx, cfg); err != nil {
 		return nil, err
 	}
-	s, err := open(ctx, cfg)
+	s, err := open(ctx, cfg, true)
 	if err != nil {
 		return nil, err
 	}
@@ -97,8 +97,10 @@ func (w *Warehouse) use(ctx context.Context, f func(*store) error) error {
 	if err != nil {
 		return err
 	}
-	err = f(s)
-	w.mu.RUnlock()
+	err = func() error {
+		defer w.mu.RUnlock()
+		return f(s)
+	}()
 	if isFatal(err) {
 		w.giveUp(s)
 	}
@@ -128,7 +130,7 @@ func (w *Warehouse) reopen(ctx context.Context) error {
 	if w.open != nil {
 		return nil
 	}
-	s, err := open(ctx, w.config)
+	s, err := open(ctx, w.config, true) // if it is gone, an empty one is not the same
 	if err != nil {
 		return fmt.Errorf("open the file anew: %w", err)
 	}

@@ -100,11 +100,11 @@ func TestMaxMessages(t *testing.T) {
 	s := newServer(t)
 	publish(s, 40)
 	source := sourceOf(t, s, "vitalsink")
-	source.MaxMessages = 2 * streams
+	source.MaxMessages = 2 * Streams
 	var inHand crowd
 	r := startCrowd(t, source, &inHand)
 	var taken []*connector.Message
-	for len(taken) < 2*streams {
+	for len(taken) < 2*Streams {
 		taken = append(taken, r.next(t)) // there is room for so many, so they have to come
 	}
 	for range 40 {
@@ -117,8 +117,8 @@ func TestMaxMessages(t *testing.T) {
 	}
 	await(t, s, "acknowledged", acknowledged)
 	r.end(t)
-	if most := inHand.most.Load(); most != 2*streams {
-		t.Errorf("at most %d messages were delivered at once, want %d", most, 2*streams)
+	if most := inHand.most.Load(); most != 2*Streams {
+		t.Errorf("at most %d messages were delivered at once, want %d", most, 2*Streams)
 	}
 }
 

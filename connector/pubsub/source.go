@@ -32,9 +32,10 @@ const (
 	// Defaults of a Source.
 	defaultMaxMessages = 10_000
 	defaultMaxBytes    = 64 << 20
-	// streams are open side by side: the server gives each at most 10 MB/s
-	// (https://cloud.google.com/pubsub/quotas), and bounds what each has out.
-	streams = 4
+	// Streams are open side by side: the server gives each at most 10 MB/s
+	// (https://cloud.google.com/pubsub/quotas), and bounds what each has out to
+	// its part of the Source's limits.
+	Streams = 4
 	// ackExtension is short: a receiver that dies is soon replaced.
 	ackExtension = time.Minute
 	// maxExtension is for how long a message is kept from being delivered
@@ -43,8 +44,9 @@ const (
 	// stopTime is how long the client may take to settle what is in hand
 	// after the order to stop; committing it takes up to 7 seconds.
 	stopTime = 8 * time.Second
-	// idleTime is how long it may take if nothing is in hand.
-	idleTime = 2 * time.Second
+	// idleTime is how long it may take with nothing in hand; acknowledgements
+	// are sent within a fraction of a second.
+	idleTime = time.Second
 	// checkTime is how long the server may take to tell of a subscription.
 	checkTime = 10 * time.Second
 )
@@ -151,26 +153,28 @@ func (s *Source) Receive(ctx context.Context, deliver func(context.Context, *con
 	// (seen with pubsub/v2 v2.8.1), until its connection is gone.
 	giveUp, idle := time.After(stopTime), time.NewTicker(idleTime)
 	defer idle.Stop()
-	for {
+	for wasIdle := false; ; {
 		select {
 		case err := <-ended:
 			return err
 		case <-giveUp:
 			return errors.Join(ctx.Err(), s.Close())
 		case <-idle.C:
-			if s.inHand.Load() == 0 { // there is nothing to wait for
+			isIdle := s.inHand.Load() == 0
+			if isIdle && wasIdle { // there is nothing to wait for
 				return errors.Join(ctx.Err(), s.Close())
 			}
+			wasIdle = isIdle
 		}
 	}
 }
 
 func (s *Source) receive(ctx context.Context, deliver func(context.Context, *connector.Message) error) error {
 	sub := s.client.Subscriber(s.subscription)
-	sub.ReceiveSettings.NumGoroutines = streams
+	sub.ReceiveSettings.NumGoroutines = Streams
 	sub.ReceiveSettings.EnablePerStreamFlowControl = true
-	sub.ReceiveSettings.MaxOutstandingMessages = max(1, cmp.Or(s.MaxMessages, defaultMaxMessages)/streams)
-	sub.ReceiveSettings.MaxOutstandingBytes = max(1, int(cmp.Or(s.MaxBytes, defaultMaxBytes)/streams))
+	sub.ReceiveSettings.MaxOutstandingMessages = max(1, cmp.Or(s.MaxMessages, defaultMaxMessages)/Streams)
+	sub.ReceiveSettings.MaxOutstandingBytes = max(1, int(cmp.Or(s.MaxBytes, defaultMaxBytes)/Streams))
 	sub.ReceiveSettings.MaxDurationPerAckExtension = ackExtension
 	sub.ReceiveSettings.MaxExtension = maxExtension
 	err := sub.Receive(ctx, func(ctx context.Context, pm *pubsub.Message) {

@@ -46,7 +46,7 @@ type window struct {
 
 // show measures the service, and serves on the listener until close. Without
 // one it does nothing.
-func show(listener net.Listener, s *connector.Service, d *door, log *slog.Logger) (*window, error) {
+func show(listener net.Listener, s *connector.Service, d *lookout, log *slog.Logger) (*window, error) {
 	if listener == nil {
 		return nil, nil
 	}
@@ -84,7 +84,7 @@ func (w *window) measure(s *connector.Service) error {
 	return err
 }
 
-func (w *window) routes(in *connector.Ingest, d *door) http.Handler {
+func (w *window) routes(in *connector.Ingest, d *lookout) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(w.registry, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /healthz", func(rw http.ResponseWriter, _ *http.Request) {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"math"
 	"runtime/debug"
 	"strings"
 
@@ -13,6 +12,8 @@ import (
 const (
 	// leastMemory is what a command needs to get along.
 	leastMemory = 512 << 20
+	// mostMemory is more than any machine has; beyond it, numbers overflow.
+	mostMemory = 1 << 50
 	// programMemory is about what the program itself takes.
 	programMemory = 224 << 20
 	// ampleMemory is what a command takes at most, unless told.
@@ -58,24 +59,27 @@ func (f memoryFlag) shares() (shares, error) {
 
 func (f memoryFlag) total() (int64, error) {
 	if f.Memory == "" {
-		return defaultMemory(memlimit.FromCgroup, memlimit.FromSystem), nil
+		return defaultMemory(memlimit.FromCgroup, memlimit.FromSystem)
 	}
 	n, err := humanize.ParseBytes(f.Memory)
 	// It would drop a comma, and take 1,5GiB for ten times as much.
-	if err != nil || strings.Contains(f.Memory, ",") || n < leastMemory || n > math.MaxInt64 {
+	if err != nil || strings.Contains(f.Memory, ",") || n < leastMemory || n > mostMemory {
 		return 0, usage{fmt.Errorf("--memory %s: write a size of at least %s, such as 2GiB", f.Memory, humanize.IBytes(leastMemory))}
 	}
 	return int64(n), nil
 }
 
 // defaultMemory is the container's limit, else half of the machine's memory.
-func defaultMemory(container, machine memlimit.Provider) int64 {
-	if n, err := container(); err == nil && n > 0 && n < math.MaxInt64 {
-		return max(int64(n), leastMemory)
+func defaultMemory(container, machine memlimit.Provider) (int64, error) {
+	if n, err := container(); err == nil && n > 0 && n < mostMemory {
+		if n < leastMemory {
+			return 0, fmt.Errorf("the container may take %s, and vitalsink needs %s at the least", humanize.IBytes(n), humanize.IBytes(leastMemory))
+		}
+		return int64(n), nil
 	}
 	n, err := machine()
 	if err != nil {
-		return 2 * leastMemory
+		return 2 * leastMemory, nil
 	}
-	return int64(min(max(n/2, leastMemory), ampleMemory))
+	return int64(min(max(n/2, leastMemory), ampleMemory)), nil
 }

@@ -57,7 +57,7 @@ func TestMemoryDefault(t *testing.T) {
 	}{
 		"container":                 {provide(1<<30, nil), provide(64<<30, nil), 1 << 30},
 		"large container":           {provide(32<<30, nil), provide(64<<30, nil), 32 << 30},
-		"tiny container":            {provide(64<<20, nil), provide(64<<30, nil), leastMemory},
+		"tiny container":            {provide(64<<20, nil), provide(64<<30, nil), 0}, // an error
 		"no cgroup":                 {provide(0, memlimit.ErrNoCgroup), provide(4<<30, nil), 2 << 30},
 		"no limit":                  {provide(0, memlimit.ErrNoLimit), provide(4<<30, nil), 2 << 30},
 		"limit of 0":                {provide(0, nil), provide(4<<30, nil), 2 << 30},
@@ -69,8 +69,8 @@ func TestMemoryDefault(t *testing.T) {
 		"impossible machine":        {provide(0, broken), provide(math.MaxUint64, nil), ampleMemory},
 		"nothing known":             {provide(0, broken), provide(0, broken), 2 * leastMemory},
 	} {
-		if got := defaultMemory(c.container, c.machine); got != c.want {
-			t.Errorf("%s: %d bytes, want %d", name, got, c.want)
+		if got, err := defaultMemory(c.container, c.machine); got != c.want || (err != nil) != (c.want == 0) {
+			t.Errorf("%s: %d bytes, want %d: %v", name, got, c.want, err)
 		}
 	}
 	if got, err := (memoryFlag{}).total(); err != nil || got < leastMemory {

@@ -80,15 +80,15 @@ func (c *runCommand) run(ctx context.Context, std streams, log *slog.Logger, sub
 		return err
 	}
 	defer func() { err = errors.Join(err, warehouse.Close()) }()
-	door, err := sub.watch(ctx, log, c.AllowOrdering)
+	lookout, err := sub.watch(ctx, log, c.AllowOrdering)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, door.close()) }()
+	defer func() { err = errors.Join(err, lookout.close()) }()
 	service := &connector.Service{
 		Ingest: &connector.Ingest{
 			Warehouse: warehouse, Catalogue: catalogue, Log: log, FlushInterval: c.FlushInterval,
-			MaxHeld: memory.held, MaxMessages: memory.messages, GiveUp: giveUp,
+			MaxHeld: memory.held, MaxMessages: memory.messages / pubsub.Streams, MaxBytes: memory.waiting / pubsub.Streams, GiveUp: giveUp,
 		},
 		FoldInterval: c.FoldInterval, Log: log,
 		Connect: func(ctx context.Context) (connector.ClosingSource, error) { return sub.connect(ctx) },
@@ -99,7 +99,7 @@ func (c *runCommand) run(ctx context.Context, std streams, log *slog.Logger, sub
 			service.Folder.MaxRows = *c.FoldRows
 		}
 	}
-	view, err := show(listener, service, door, log)
+	view, err := show(listener, service, lookout, log)
 	if err != nil {
 		return err
 	}

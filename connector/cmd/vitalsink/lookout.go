@@ -14,9 +14,9 @@ import (
 // lookEvery is how often a service looks whether Pub/Sub can be reached.
 const lookEvery = 30 * time.Second
 
-// door tells whether Pub/Sub can be reached: the client that receives keeps
+// lookout tells whether Pub/Sub can be reached: the client that receives keeps
 // trying, without a word.
-type door struct {
+type lookout struct {
 	source *pubsub.Source
 	log    *slog.Logger
 	lost   atomic.Bool
@@ -26,12 +26,12 @@ type door struct {
 
 // watch refuses a subscription that would not work, or not well. Then it looks
 // now and then whether Pub/Sub can be reached, until close.
-func (sub subscription) watch(ctx context.Context, log *slog.Logger, allowOrdering bool) (*door, error) {
+func (sub subscription) watch(ctx context.Context, log *slog.Logger, allowOrdering bool) (*lookout, error) {
 	source, err := sub.connect(ctx)
 	if err != nil {
 		return nil, err
 	}
-	d := &door{source: source, log: log, ended: make(chan struct{})}
+	d := &lookout{source: source, log: log, ended: make(chan struct{})}
 	if err := d.check(ctx, allowOrdering); err != nil {
 		return nil, errors.Join(err, source.Close())
 	}
@@ -41,7 +41,7 @@ func (sub subscription) watch(ctx context.Context, log *slog.Logger, allowOrderi
 }
 
 // check is the first look.
-func (d *door) check(ctx context.Context, allowOrdering bool) error {
+func (d *lookout) check(ctx context.Context, allowOrdering bool) error {
 	switch err := d.source.Check(ctx); {
 	case err == nil || ctx.Err() != nil:
 	case errors.Is(err, pubsub.ErrOutOfReach):
@@ -58,7 +58,7 @@ func (d *door) check(ctx context.Context, allowOrdering bool) error {
 	return nil //nolint:nilerr // what does not keep it from receiving is logged
 }
 
-func (d *door) look(ctx context.Context) {
+func (d *lookout) look(ctx context.Context) {
 	defer close(d.ended)
 	ticker := time.NewTicker(lookEvery)
 	defer ticker.Stop()
@@ -75,7 +75,7 @@ func (d *door) look(ctx context.Context) {
 }
 
 // report says when Pub/Sub gets out of reach, and when it is back.
-func (d *door) report(err error) {
+func (d *lookout) report(err error) {
 	lost := errors.Is(err, pubsub.ErrOutOfReach)
 	switch was := d.lost.Swap(lost); {
 	case lost && !was:
@@ -85,7 +85,7 @@ func (d *door) report(err error) {
 	}
 }
 
-func (d *door) close() error {
+func (d *lookout) close() error {
 	d.stop()
 	<-d.ended
 	return d.source.Close()
