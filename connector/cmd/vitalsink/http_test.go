@@ -224,7 +224,8 @@ func awaitPending(t *testing.T, s *service, address string) (text string) {
 		}
 		s.Publish(demoTopic, fmt.Appendf(nil, `{"event_type":"daily.data.heartrate.created","user_id":"old","data":{"data":[`+
 			`{"timestamp":"2020-01-01T00:00:%02dZ","value":1}]}}`, published%60), nil)
-		return strings.Contains(text, "\nvitalsink_lag_seconds{")
+		// A fold that has only begun sees a lag too.
+		return strings.Contains(text, "\nvitalsink_lag_seconds{") && strings.Contains(text, "\nvitalsink_freshness_seconds{")
 	})
 }
 

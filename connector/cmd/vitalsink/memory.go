@@ -79,7 +79,7 @@ func defaultMemory(container, machine memlimit.Provider) (int64, error) {
 	}
 	n, err := machine()
 	if err != nil {
-		return 2 * leastMemory, nil
+		return 2 * leastMemory, nil //nolint:nilerr // a default for a machine that does not tell
 	}
 	return int64(min(max(n/2, leastMemory), ampleMemory)), nil
 }
