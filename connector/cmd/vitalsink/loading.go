@@ -94,7 +94,7 @@ func progressOfLoad(p files.Progress, rows int64, elapsed time.Duration) string 
 	switch {
 	case p.TotalFiles == 0:
 		parts = append(parts, "looking for files")
-	case p.Files == p.TotalFiles:
+	case p.Files == p.TotalFiles || p.File == "":
 		parts = append(parts, fmt.Sprintf("%d of %d read", p.Files, p.TotalFiles))
 	case p.TotalFiles == 1:
 		parts = append(parts, filepath.Base(p.File))
