@@ -46,7 +46,8 @@ scale: compiler
 		-scale.users=$(or $(USERS),375) -scale.days=$(or $(DAYS),7) -scale.memory=$(or $(MEMORY),2GiB)
 
 outage: compiler
-	go test -count=1 -v -timeout=30m -run='^TestRunOutlivesFullDisk$$' ./connector/cmd/vitalsink -outage=$(or $(DURATION),3m)
+	go test -count=1 -v -timeout=30m -run='^TestRunOutlivesFullDisk$$' ./connector/cmd/vitalsink \
+		-outage=$(or $(DURATION),3m) -outage.messages=$(or $(MESSAGES),1500)
 
 $(LINT):
 	@mkdir -p .tools

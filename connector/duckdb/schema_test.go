@@ -4,8 +4,12 @@ package duckdb
 
 import (
 	"context"
+	"errors"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/apache/arrow/go/v17/arrow/memory"
@@ -119,5 +123,45 @@ func (w *Warehouse) mustClose(t *testing.T) {
 	t.Helper()
 	if err := w.Close(); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestFileIsGone: a file that has to be opened anew and is no longer there is
+// not made anew: what is in it would be lost, and nobody would know.
+func TestFileIsGone(t *testing.T) {
+	w := openTest(t)
+	path := w.config.Path
+	w.giveUp(w.open)
+	if err := os.Rename(path, path+".away"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Pending(t.Context()); err == nil || !strings.Contains(err.Error(), "does not exist") {
+		t.Errorf("without its file: %v", err)
+	}
+	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("there is a new file: %v", err)
+	}
+	if err := os.Rename(path+".away", path); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Pending(t.Context()); err != nil {
+		t.Errorf("with its file again: %v", err)
+	}
+}
+
+// TestMoveTo: a new file does not take the place of another.
+func TestMoveTo(t *testing.T) {
+	dir := t.TempDir()
+	from, to := filepath.Join(dir, "from"), filepath.Join(dir, "to")
+	for _, path := range []string{from, to} {
+		if err := os.WriteFile(path, []byte(path), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := moveTo(from, to); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("onto another file: %v", err)
+	}
+	if text, err := os.ReadFile(to); err != nil || string(text) != to {
+		t.Errorf("the other file is %q: %v", text, err)
 	}
 }

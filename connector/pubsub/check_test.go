@@ -160,21 +160,7 @@ func (r *refusals) React(request any) (handled bool, ret any, err error) {
 func newCountingServer(t *testing.T) (*pstest.Server, *refusals) {
 	t.Helper()
 	var nacks refusals
-	s := pstest.NewServer(pstest.ServerReactorOption{FuncName: "ModifyAckDeadline", Reactor: &nacks})
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	if _, err := s.GServer.CreateTopic(t.Context(), &pubsubpb.Topic{Name: topic}); err != nil {
-		t.Fatal(err)
-	}
-	_, err := s.GServer.CreateSubscription(t.Context(), &pubsubpb.Subscription{
-		Name: subscription, Topic: topic, AckDeadlineSeconds: 60,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := newServer(t, pstest.ServerReactorOption{FuncName: "ModifyAckDeadline", Reactor: &nacks})
 	return s, &nacks
 }
 

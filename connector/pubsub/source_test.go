@@ -34,9 +34,9 @@ const (
 )
 
 // newServer is a Pub/Sub server with a topic and a subscription.
-func newServer(t *testing.T) *pstest.Server {
+func newServer(t *testing.T, reactors ...pstest.ServerReactorOption) *pstest.Server {
 	t.Helper()
-	s := pstest.NewServer()
+	s := pstest.NewServer(reactors...)
 	t.Cleanup(func() {
 		if err := s.Close(); err != nil {
 			t.Error(err)

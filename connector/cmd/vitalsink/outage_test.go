@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"testing"
 	"time"
 
@@ -16,8 +17,12 @@ import (
 	"vitalsink/connector/connectortest"
 )
 
-// outage is how long the warehouse of TestRunOutlivesFullDisk fails.
-var outage = flag.Duration("outage", 3*time.Second, "how long the disk stays full")
+// How long the warehouse of TestRunOutlivesFullDisk fails, and what is sent to
+// it. "make outage" has minutes, and thousands of messages.
+var (
+	outage         = flag.Duration("outage", 3*time.Second, "how long the disk stays full")
+	outageMessages = flag.Int("outage.messages", 180, "messages sent before and during it")
+)
 
 var addressLogged = regexp.MustCompile(`msg="serving [^"]*" address=(\S+)`)
 
@@ -51,6 +56,33 @@ func (p *process) metric(t *testing.T, name string) string {
 	return value[1]
 }
 
+var messagesMetric = regexp.MustCompile(`(?m)^vitalsink_messages_received_total\{outcome="([a-z_]+)"\} (\S+)$`)
+
+// received is how many messages the process has decoded, redeliveries included.
+func (p *process) received(t *testing.T) int64 {
+	t.Helper()
+	_, text := p.get(t, "/metrics")
+	var n float64
+	for _, messages := range sumOf(t, messagesMetric, text) {
+		n += messages
+	}
+	return int64(n)
+}
+
+// sumOf adds up a metric by outcome.
+func sumOf(t *testing.T, metric *regexp.Regexp, text string) map[string]float64 {
+	t.Helper()
+	sum := map[string]float64{}
+	for _, m := range metric.FindAllStringSubmatch(text, -1) {
+		n, err := strconv.ParseFloat(m[2], 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum[m[1]] += n
+	}
+	return sum
+}
+
 // A warehouse that fails for a while, here for want of room: the process takes
 // nothing more, gives nothing back, loses nothing, and goes on by itself.
 func TestRunOutlivesFullDisk(t *testing.T) {
@@ -59,28 +91,28 @@ func TestRunOutlivesFullDisk(t *testing.T) {
 	s := newService(t)
 	s.steady = true // what is in hand must not be delivered again
 	file := filepath.Join(disk.Dir, "run.duckdb")
-	messages := scenarioPart(t, 180)
-	s.publish(messages[:60])
+	messages, third := scenarioPart(t, *outageMessages), *outageMessages/3
+	s.publish(messages[:third])
 	p := startProcess(t, s, file, "--http", "127.0.0.1:0", "--memory", "512MiB")
-	s.awaitAcks(t, 60)
+	s.awaitAcks(t, third)
 	if status, body := p.get(t, "/readyz"); status != http.StatusOK {
 		t.Errorf("while all is well /readyz says %d %s", status, body)
 	}
 
 	disk.Fill(t, 0)
-	s.publish(messages[60:120])
+	s.publish(messages[third : 2*third])
 	s.await(t, "the pause", func(_, _ int) bool {
 		status, _ := p.get(t, "/readyz")
 		return status == http.StatusServiceUnavailable
 	})
-	s.publish(messages[120:])
+	s.publish(messages[2*third:])
 	ticker := time.NewTicker(100 * time.Millisecond)
 	defer ticker.Stop()
 	for end := time.Now().Add(*outage); time.Now().Before(end); <-ticker.C {
 		disk.Fill(t, 0) // opening the file anew can free some of it
 	}
 	// A small batch may have found room in between, never all of them.
-	if _, acked := s.progress(); acked >= 120 {
+	if _, acked := s.progress(); acked >= 2*third {
 		t.Errorf("%d messages are acknowledged while the disk is full", acked)
 	}
 	if got := p.metric(t, "vitalsink_paused"); got != "1" {

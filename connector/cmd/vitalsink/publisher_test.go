@@ -119,9 +119,9 @@ func (p *publisher) publishLines(t *testing.T, to *process, path string) (n int6
 	defer topic.Stop()
 	giveUp := time.Now().Add(20 * time.Minute)
 	for lines.Scan() {
-		for n%100 == 0 && n-received(t, to) > backlog {
+		for n%100 == 0 && n-to.received(t) > backlog {
 			if time.Now().After(giveUp) {
-				t.Fatalf("%d messages are published and %d received", n, received(t, to))
+				t.Fatalf("%d messages are published and %d received", n, to.received(t))
 			}
 			time.Sleep(20 * time.Millisecond) // the pace of another process
 		}

@@ -13,7 +13,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -184,27 +183,12 @@ func committedMessages(t *testing.T, file string) map[string]bool {
 	return ids
 }
 
-// received is how many messages the process has decoded, by its metrics.
-func (p *process) received(t *testing.T) int {
-	t.Helper()
-	_, text := p.get(t, "/metrics")
-	sum := 0
-	for _, m := range regexp.MustCompile(`(?m)^vitalsink_messages_received_total\{[^}]*\} (\d+)$`).FindAllStringSubmatch(text, -1) {
-		n, err := strconv.Atoi(m[1])
-		if err != nil {
-			t.Fatal(err)
-		}
-		sum += n
-	}
-	return sum
-}
-
 // startHolding starts a process that does not commit by itself for a while, and
 // returns when it has n messages in hand.
 func startHolding(t *testing.T, s *service, file string, n int) *process {
 	t.Helper()
 	p := startProcess(t, s, file, "--flush-interval", "20m", "--fold-interval", "20m", "--http", "127.0.0.1:0", "--memory", "512MiB", "--log-level", "debug")
-	s.await(t, "the process to have all messages in hand", func(_, _ int) bool { return p.received(t) == n })
+	s.await(t, "the process to have all messages in hand", func(_, _ int) bool { return p.received(t) == int64(n) })
 	if _, acked := s.progress(); acked != 0 {
 		t.Fatalf("%d messages are acknowledged before anything had to be committed:\n%s", acked, p.wrote.String())
 	}

@@ -136,24 +136,13 @@ func awaitFolded(t *testing.T, p *process, n int64) map[string]float64 {
 	for giveUp := time.Now().Add(5 * time.Minute); time.Now().Before(giveUp); <-ticker.C {
 		_, text := p.get(t, "/metrics")
 		rows := sumOf(t, rowsMetric, text)
-		if received(t, p) >= n && p.metric(t, "vitalsink_messages_held") == "0" &&
+		if p.received(t) >= n && p.metric(t, "vitalsink_messages_held") == "0" &&
 			rows["appended"] == rows["applied"]+rows["superseded"]+rows["stale"] {
 			return rows
 		}
 	}
 	t.Fatalf("not all is folded: %s", p.wrote.String())
 	return nil
-}
-
-// received is how many messages the process has decoded, redeliveries included.
-func received(t *testing.T, p *process) int64 {
-	t.Helper()
-	_, text := p.get(t, "/metrics")
-	var n float64
-	for _, messages := range sumOf(t, messagesMetric, text) {
-		n += messages
-	}
-	return int64(n)
 }
 
 // whole are counts as whole numbers.
@@ -165,24 +154,7 @@ func whole(rows map[string]float64) map[string]int {
 	return counts
 }
 
-var (
-	rowsMetric     = regexp.MustCompile(`(?m)^vitalsink_rows_total\{outcome="([a-z]+)",table="[a-z_]+"\} (\S+)$`)
-	messagesMetric = regexp.MustCompile(`(?m)^vitalsink_messages_received_total\{outcome="([a-z_]+)"\} (\S+)$`)
-)
-
-// sumOf adds up a metric by outcome.
-func sumOf(t *testing.T, metric *regexp.Regexp, text string) map[string]float64 {
-	t.Helper()
-	sum := map[string]float64{}
-	for _, m := range metric.FindAllStringSubmatch(text, -1) {
-		n, err := strconv.ParseFloat(m[2], 64)
-		if err != nil {
-			t.Fatal(err)
-		}
-		sum[m[1]] += n
-	}
-	return sum
-}
+var rowsMetric = regexp.MustCompile(`(?m)^vitalsink_rows_total\{outcome="([a-z]+)",table="[a-z_]+"\} (\S+)$`)
 
 var peakResident = regexp.MustCompile(`(?m)^VmHWM:\s+(\d+) kB$`)
 
