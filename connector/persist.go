@@ -12,7 +12,7 @@ import (
 // persist appends a batch, again and again if it has to.
 func (in *Ingest) persist(ctx context.Context, b *Batch, received time.Time) error {
 	pauses := backoff.NewExponentialBackOff()
-	pauses.InitialInterval, pauses.MaxInterval = time.Second, 30*time.Second
+	pauses.InitialInterval, pauses.MaxInterval = time.Second, 10*time.Second // half as much more at random
 	for {
 		err := in.append(ctx, b, received)
 		switch {

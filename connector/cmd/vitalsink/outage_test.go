@@ -87,13 +87,18 @@ func sumOf(t *testing.T, metric *regexp.Regexp, text string) map[string]float64 
 // nothing more, gives nothing back, loses nothing, and goes on by itself.
 func TestRunOutlivesFullDisk(t *testing.T) {
 	t.Parallel()
-	disk := connectortest.NewDisk(t, "128m")
+	disk := connectortest.NewDisk(t, "512m")
 	s := newService(t)
 	s.steady = true // what is in hand must not be delivered again
 	file := filepath.Join(disk.Dir, "run.duckdb")
 	messages, third := scenarioPart(t, *outageMessages), *outageMessages/3
 	s.publish(messages[:third])
 	p := startProcess(t, s, file, "--http", "127.0.0.1:0", "--memory", "512MiB")
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Log(p.wrote.String())
+		}
+	})
 	s.awaitAcks(t, third)
 	if status, body := p.get(t, "/readyz"); status != http.StatusOK {
 		t.Errorf("while all is well /readyz says %d %s", status, body)
