@@ -1,7 +1,7 @@
 # make demo    see it work
 # make test    lint, fuzz briefly, test
 # make build   bin/vitalsink
-# make bench   the benchmarks of decoding
+# make bench   the benchmarks of decoding, and of encoding and appending to BigQuery
 # make scale   10 million samples through load and run, compared with the truth
 # make outage  a disk that stays full for minutes, under a running service
 
@@ -39,7 +39,7 @@ fuzz: compiler
 	done
 
 bench: compiler
-	go test -run='^$$' -bench=. -benchmem ./transforms
+	go test -run='^$$' -bench=. -benchmem ./transforms ./connector/bigquery
 
 scale: compiler
 	go test -count=1 -v -timeout=60m -run='^TestScale$$' ./connector/cmd/vitalsink \

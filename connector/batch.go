@@ -27,8 +27,10 @@ type Batch struct {
 	CatalogueVersion int
 	AppendedAt       time.Time
 	// Record holds the rows, by the table's Arrow schema. It may have none:
-	// then the batch only accounts for messages without rows.
-	Record         arrow.Record
+	// then the batch only accounts for messages without rows, or whose rows
+	// are in other batches. It may be a slice of a longer record.
+	Record arrow.Record
+	// What the rows touch; of a slice perhaps more than that.
 	Days           []time.Time // UTC days of the partition column, ascending
 	RowsWithoutDay int
 	Resources      []string

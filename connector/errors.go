@@ -13,6 +13,15 @@ var (
 	// ErrRefused: a warehouse that works does not take a batch, whoever asks
 	// how often.
 	ErrRefused = errors.New("the warehouse refuses the batch")
+	// ErrUnavailable: the warehouse cannot do it now, whoever asks; later it
+	// will. It was tried again for a while.
+	ErrUnavailable = errors.New("the warehouse does not answer as it should")
+	// ErrConfiguration: a person has to mend something: a permission, a table
+	// that is missing.
+	ErrConfiguration = errors.New("the warehouse is not set up for this")
+	// ErrByteCap: a merge would be billed for more bytes than is allowed.
+	// Trying again is useless; less at once may pass.
+	ErrByteCap = errors.New("more bytes than may be billed")
 	// ErrGivenUp: an Ingest could not commit a batch within GiveUp. What it
 	// had in hand is neither acknowledged nor given back.
 	ErrGivenUp = errors.New("a batch could not be committed for too long")

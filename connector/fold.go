@@ -53,8 +53,10 @@ type Folded struct {
 
 // Fold merges what is pending when it begins, in these lanes, which are all if
 // none is named; what comes in meanwhile is for the next fold, or this one
-// might never end. A merge that fails is tried with half of its
-// batches; one that fails alone stays pending, and the others are folded. The error is ErrFenced if other folders kept being faster.
+// might never end. A merge that fails is tried with half of its batches; one
+// that fails alone stays pending, and the others are folded. A table whose
+// warehouse is unavailable or not set up stays as it is; the other tables are
+// folded. The error is ErrFenced if other folders kept being faster.
 func (f *Folder) Fold(ctx context.Context, lanes ...Lane) (Folded, error) {
 	g := &folding{
 		Folder: f, lanes: lanes, done: Folded{Tables: map[string]MergeBooks{}},
@@ -130,9 +132,15 @@ func (g *folding) round(ctx context.Context) (progress bool, err error) {
 
 // fail tells what to do after a merge that failed: it is tried with half of the
 // batches, for it may have been too much. One that fails alone stays pending,
-// and the others go on, unless it looks as if all of them would fail.
+// and the others go on, unless it looks as if all of them would fail. If it is
+// not about the batches at all, fewer of them would fail as well, and each try
+// may take as long as the warehouse is waited for: the table's turn is over.
 func (g *folding) fail(m *Merge, err error) (progress bool) {
 	table := m.Table.Name
+	if errors.Is(err, ErrUnavailable) || errors.Is(err, ErrConfiguration) {
+		g.failed[table], g.failures[table] = err, maxFailures
+		return false
+	}
 	if n := len(m.Batches); n > 1 {
 		g.most[table] = n / 2
 		return true

@@ -188,8 +188,9 @@ func (in *Ingest) commitAll(ctx context.Context, commits <-chan *openBatch, stop
 		case failure == nil:
 			b.settle(true)
 		case in.GiveUp > 0 && errors.Is(failure, ErrRefused):
-			// It is let go, to be delivered again when its leases have run out,
-			// and to end as a dead letter: the others go on.
+			// Not even quarantine takes its rows, or it is not about rows. It is
+			// let go, to be delivered again when its leases have run out, and
+			// to end as a dead letter: the others go on.
 			in.Log.Error("a batch cannot be appended; its messages stay with Pub/Sub until they are dead letters, or a newer vitalsink takes them",
 				"error", failure)
 			in.hand.messages.Add(-int64(len(b.messages)))
@@ -202,9 +203,20 @@ func (in *Ingest) commitAll(ctx context.Context, commits <-chan *openBatch, stop
 	return failure
 }
 
+// commit appends an open batch: whole or, if the warehouse refuses rows of it,
+// in parts.
 func (in *Ingest) commit(ctx context.Context, open *openBatch) error {
 	b := open.batch(in.Catalogue.Version)
 	defer b.Record.Release()
+	err := in.commitBatch(ctx, b, open)
+	if errors.Is(err, ErrRefused) && b.Books.Rows > 0 && b.Table.Name != schemas.QuarantineTable {
+		return in.bisect(ctx, b, open)
+	}
+	return err
+}
+
+// commitBatch appends one batch, of what is in the open one.
+func (in *Ingest) commitBatch(ctx context.Context, b *Batch, open *openBatch) error {
 	if err := b.check(); err != nil {
 		return err
 	}

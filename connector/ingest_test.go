@@ -301,3 +301,15 @@ func TestDeliveryAfterTheEnd(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// many is a source of messages that nobody needs back.
+type many []transforms.Message
+
+func (s many) Receive(ctx context.Context, deliver func(context.Context, *connector.Message) error) error {
+	for _, m := range s {
+		if err := deliver(ctx, &connector.Message{Message: m, Ack: func() {}, Nack: func() {}}); err != nil {
+			return err
+		}
+	}
+	return nil
+}

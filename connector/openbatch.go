@@ -43,29 +43,30 @@ func (b *openBatch) add(m *Message, d *transforms.Decoded) int64 {
 		b.builder.Append(d)
 	}
 	if (b.table.Name == schemas.QuarantineTable) == (d.Outcome == transforms.Quarantined) {
-		b.count(d)
+		b.books.count(d)
 	}
 	size := m.size()
 	b.held += size
 	return size
 }
 
-func (b *openBatch) count(d *transforms.Decoded) {
-	b.books.Messages++
+// count enters a message.
+func (b *Books) count(d *transforms.Decoded) {
+	b.Messages++
 	switch d.Outcome {
 	case transforms.Landed:
-		b.books.MessagesLanded++
+		b.MessagesLanded++
 	case transforms.PartlyQuarantined:
-		b.books.MessagesPartlyQuarantined++
+		b.MessagesPartlyQuarantined++
 	case transforms.Quarantined:
-		b.books.MessagesQuarantined++
+		b.MessagesQuarantined++
 	case transforms.Empty:
-		b.books.MessagesEmpty++
+		b.MessagesEmpty++
 	}
-	b.books.RowsDecoded += d.RowsDecoded
-	b.books.RowsQuarantined += d.RowsQuarantined
+	b.RowsDecoded += d.RowsDecoded
+	b.RowsQuarantined += d.RowsQuarantined
 	if d.Clamped {
-		b.books.VersionsClamped++
+		b.VersionsClamped++
 	}
 }
 

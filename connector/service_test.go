@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"vitalsink/connector"
+	"vitalsink/schemas"
 )
 
 // errBoom is what a warehouse out of order says.
@@ -253,13 +254,13 @@ func TestFoldGoesOn(t *testing.T) {
 	}
 }
 
-// TestRefusedBatch: a batch that the warehouse refuses is let go, neither
+// TestRefusedBatch: what not even quarantine takes is let go, neither
 // acknowledged nor given back, and does not keep the others waiting.
 func TestRefusedBatch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var n atomic.Int64
-		w := &faulty{openFile(t), func(*connector.Batch) error {
-			if n.Add(1) == 3 {
+		w := &faulty{openFile(t), func(b *connector.Batch) error {
+			if b.Table.Name == schemas.QuarantineTable || n.Add(1) == 3 {
 				return fmt.Errorf("%w: a value", connector.ErrRefused)
 			}
 			return nil

@@ -14,18 +14,25 @@ type Warehouse interface {
 	// registers the batch. When it returns nil both are durable, and a fold
 	// will find the batch; with an error neither may be, or only rows that no
 	// batch names, which is harmless. The error is ErrRefused if it is the
-	// batch's fault and not the warehouse's. It does not release the record.
+	// rows' fault and not the warehouse's: an Ingest then appends them in
+	// parts, which may be slices of one record, to find those that are. It is
+	// ErrBooks if the record has not the rows that the books say. ErrUnavailable
+	// and ErrConfiguration are the warehouse's own fault, as is any other; the
+	// batch is tried again. It does not release the record.
 	Append(ctx context.Context, b *Batch) error
 
 	// Pending reads the fences and then the registered batches that no merge
-	// has taken, oldest first.
+	// has taken, oldest first, each once: the registry may hold one twice.
 	Pending(ctx context.Context) (*Pending, error)
 
 	// Merge folds the batches into their latest table and enters the merge
 	// into the ledger, all in one transaction, which commits only if the
 	// fence is still what m says, no merge took one of the batches before,
 	// and the books balance. The errors of these are ErrFenced, ErrTaken and
-	// ErrBooks.
+	// ErrBooks. ErrUnavailable and ErrConfiguration (a fence without its row is
+	// one) have nothing to do with the batches: the table waits for the next
+	// fold. After any other, ErrByteCap among them, half of the batches are
+	// tried.
 	Merge(ctx context.Context, m *Merge) (MergeBooks, error)
 }
 
@@ -44,6 +51,12 @@ type Registered struct {
 	CatalogueVersion int
 	AppendedAt       time.Time
 	Rows             int
+	// What the rows touch, or more than that, never less, for a warehouse
+	// whose merges read no more than they must: UTC days of the partition
+	// column, ascending, how many rows have none, and resources.
+	Days           []time.Time
+	RowsWithoutDay int
+	Resources      []string
 }
 
 // Merge asks for one merge: batches of one table.

@@ -22,6 +22,8 @@ const (
 	BadKey        Reason = "bad_key"          // a key column is missing or unreadable
 	DecoderFault  Reason = "decoder_fault"    // a bug of ours
 	DateOutOfTime Reason = "date_out_of_time" // partition date beyond the bounds
+
+	WarehouseRefused Reason = "warehouse_refused" // valid, but the warehouse does not take the row
 )
 
 // wholeMessage is the position of a refusal that is not of one sample.

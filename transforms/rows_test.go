@@ -89,11 +89,15 @@ func decode(t tb, body string, edits ...func(*transforms.Message)) outcome {
 }
 
 // decodeWith decodes a message, builds what is in it, and checks what holds
-// for every message: its books balance and no memory is left behind.
-func decodeWith(t tb, decoder *transforms.Decoder, m *transforms.Message) outcome {
+// for every message: its books balance and no memory is left behind. refused
+// are the rows that the warehouse does not take.
+func decodeWith(t tb, decoder *transforms.Decoder, m *transforms.Message, refused ...int32) outcome {
 	t.Helper()
 	mem := memory.NewCheckedAllocator(memory.DefaultAllocator)
 	d := decoder.Decode(m)
+	if len(refused) > 0 {
+		d.RefuseRows(refused)
+	}
 	o := outcome{Decoded: *d, refusals: append([]transforms.Refusal{}, d.Refusals()...)}
 	o.build(t, mem, d)
 	if len(o.refusals) > 0 {

@@ -37,6 +37,28 @@ func (d *Decoded) settle(rt *route) {
 		return
 	}
 	d.locate()
+	d.sum()
+}
+
+// RefuseRows sends rows to quarantine that are valid, but that the warehouse
+// does not take. They are named by their positions in the message, with which
+// their versions end.
+func (d *Decoded) RefuseRows(positions []int32) {
+	for _, row := range positions {
+		d.reader.refuseRow(row, Refusal{
+			Reason: WarehouseRefused, Path: d.rowPath(row), Detail: "the warehouse does not take the row",
+		})
+	}
+	d.refused = d.reader.refused
+	if !d.rt.plan.samples() && len(d.refused) > 0 {
+		d.refuseAll(&d.refused[0])
+		return
+	}
+	d.sum()
+}
+
+// sum counts the rows, when it is known which are refused.
+func (d *Decoded) sum() {
 	slices.SortFunc(d.refused, func(a, b Refusal) int { return cmp.Compare(a.index, b.index) })
 	d.RowsQuarantined = len(d.refused)
 	d.Rows = d.RowsDecoded - d.RowsQuarantined
@@ -100,6 +122,8 @@ func (d *Decoded) pathOf(c *schemas.Column, index int32) string {
 // rowPath is where a row's object stands in the event.
 func (d *Decoded) rowPath(index int32) string {
 	switch {
+	case d.Table.Rows == schemas.RowsEvent:
+		return "$"
 	case !d.rt.plan.samples() || !d.reader.sawList:
 		return "$.data"
 	case d.reader.lone:

@@ -1,10 +1,12 @@
 package connectortest
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"sync"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -13,27 +15,36 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/memory"
 
 	"vitalsink/connector"
+	"vitalsink/schemas"
 	"vitalsink/transforms"
 )
 
-// batchOf is a batch of the rows of messages, which must be sleeps.
+// batchOf is a batch of the rows of messages, which are all of one table. The
+// caller releases its record.
 func (s *suite) batchOf(t testing.TB, id string, messages ...transforms.Message) *connector.Batch {
 	t.Helper()
-	table := s.catalogue.Table("sleep")
-	b := transforms.NewBuilder(memory.DefaultAllocator, table)
-	defer b.Release()
 	d, err := transforms.NewDecoder(s.catalogue)
 	if err != nil {
 		t.Fatal(err)
 	}
+	var table *schemas.Table
+	var builder *transforms.Builder
 	for _, m := range messages {
-		b.Append(d.Decode(&m))
+		decoded := d.Decode(&m)
+		if builder == nil {
+			table = decoded.Table
+			builder = transforms.NewBuilder(memory.DefaultAllocator, table)
+			defer builder.Release()
+		}
+		builder.Append(decoded)
 	}
-	n := len(messages)
+	days, without := builder.Days()
+	record := builder.NewRecord()
+	rows, n := int(record.NumRows()), len(messages)
 	return &connector.Batch{
 		ID: id, Table: table, Lane: connector.Recent, CatalogueVersion: s.catalogue.Version,
-		AppendedAt: noon, Record: b.NewRecord(),
-		Books: connector.Books{Rows: n, RowsDecoded: n, Messages: n, MessagesLanded: n},
+		AppendedAt: noon, Record: record, Days: days, RowsWithoutDay: without, Resources: builder.Resources(),
+		Books: connector.Books{Rows: rows, RowsDecoded: rows, Messages: n, MessagesLanded: n},
 	}
 }
 
@@ -67,29 +78,6 @@ func (s *suite) tombstone(t *testing.T) {
 	}
 }
 
-// twoFolders: two at once fold each batch once.
-func (s *suite) twoFolders(t *testing.T) {
-	w := s.open(t)
-	for i := range 6 {
-		s.ingest(t, w, 1, sleepMessage(fmt.Sprint("m", i), noon.Add(time.Duration(i)*time.Second), fmt.Sprint(i), "", ""))
-	}
-	var wg sync.WaitGroup
-	errs := make([]error, 2)
-	for i := range errs {
-		wg.Go(func() { _, errs[i] = s.folder(w).Fold(context.Background()) })
-	}
-	wg.Wait()
-	if err := errors.Join(errs...); err != nil {
-		t.Fatal(err)
-	}
-	if got := w.Ledger(t); got.Registered != 6 || !got.Balanced() {
-		t.Errorf("ledger: %+v, want 6 rows registered", got)
-	}
-	if rows := w.Latest(t, "sleep"); len(rows) != 1 || rows[0]["score"] != "5" {
-		t.Errorf("latest: %v", rows)
-	}
-}
-
 // unbalancedBatch: a batch whose record has other rows than its books say.
 func (s *suite) unbalancedBatch(t *testing.T) {
 	w := s.open(t)
@@ -117,6 +105,74 @@ func (s *suite) missingRows(t *testing.T) {
 		t.Errorf("the merge committed %d rows", len(rows))
 	}
 	s.fold(t, w) // what the registry really says still folds
+}
+
+// emptyFence: a fence without its row (somebody emptied the table) would let
+// any two folders pass, or none. It is an error that says what to mend, not a
+// race that is tried again, and other tables are folded.
+func (s *suite) emptyFence(t *testing.T) {
+	w := s.open(t)
+	s.ingest(t, w, 10, sleepMessage("m1", noon, "80", "", ""), heartrates("m2", noon, 60, noon))
+	w.EmptyFence(t, "sleep")
+	f, err := s.folder(w).Fold(context.Background())
+	if !errors.Is(err, connector.ErrConfiguration) || !strings.Contains(fmt.Sprint(err), "sleep_fence") {
+		t.Errorf("fold: %v, want ErrConfiguration that names the table sleep_fence", err)
+	}
+	if rows := w.Latest(t, "sleep"); len(rows) != 0 {
+		t.Errorf("it merged %d rows all the same", len(rows))
+	}
+	if f.Books.Applied != 1 || len(w.Latest(t, schemas.TimeseriesTable)) != 1 {
+		t.Errorf("the other table is not folded: %+v", f)
+	}
+}
+
+// registeredTwice: a row of the registry that was written again, because the
+// answer to the first try was lost, is the same batch.
+func (s *suite) registeredTwice(t *testing.T) {
+	w := s.open(t)
+	s.ingest(t, w, 10, sleepMessage("m1", noon, "80", "2026-05-01T00:00:00Z", ""))
+	s.ingest(t, w, 10, heartrates("m2", noon, 60, noon, noon.AddDate(0, 0, -1)))
+	for _, b := range s.pending(t, w).Batches {
+		w.RegisterAgain(t, b.ID)
+	}
+	if n := len(s.pending(t, w).Batches); n != 2 {
+		t.Errorf("%d batches are pending, want 2", n)
+	}
+	if f := s.fold(t, w); f.Books.Registered != 3 || f.Books.Applied != 3 {
+		t.Errorf("folded: %+v", f)
+	}
+	if n := len(s.pending(t, w).Batches); n != 0 {
+		t.Errorf("after the fold %d batches are pending", n)
+	}
+}
+
+// touched: what a batch touches comes back.
+func (s *suite) touched(t *testing.T) {
+	w := s.open(t)
+	day := func(d int) time.Time { return time.Date(2026, 4, d, 0, 0, 0, 0, time.UTC) }
+	sleeps := s.batchOf(t, "b1",
+		sleepMessage("m1", noon, "80", "2026-04-09T23:59:59.999999Z", ""), sleepMessage("m2", noon, "81", "", ""),
+		sleepMessage("m3", noon, "82", "2026-04-02T00:00:00Z", ""), sleepMessage("m4", noon, "83", "2026-04-09T00:00:00Z", ""))
+	glow := heartrates("m6", noon, 61, day(9))
+	glow.Data = bytes.ReplaceAll(glow.Data, []byte("heartrate"), []byte("glow"))
+	samples := s.batchOf(t, "b2", heartrates("m5", noon, 60, day(11), day(1)), glow)
+	for _, b := range []*connector.Batch{sleeps, samples} {
+		defer b.Record.Release()
+		if err := w.Append(context.Background(), b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, want := range []connector.Registered{
+		{Days: []time.Time{day(2), day(9)}, RowsWithoutDay: 1},
+		{Days: []time.Time{day(1), day(9), day(11)}, Resources: []string{"glow", "heartrate"}},
+	} {
+		got := s.pending(t, w).Batches[i]
+		if !slices.EqualFunc(got.Days, want.Days, time.Time.Equal) || got.RowsWithoutDay != want.RowsWithoutDay ||
+			!slices.Equal(got.Resources, want.Resources) {
+			t.Errorf("%s touches %v, %d rows without a day, %v; want %v, %d, %v",
+				got.Table, got.Days, got.RowsWithoutDay, got.Resources, want.Days, want.RowsWithoutDay, want.Resources)
+		}
+	}
 }
 
 // emptyBatch: messages without rows are registered, and merge to nothing.

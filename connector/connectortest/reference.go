@@ -34,7 +34,11 @@ func (r *reference) add(t testing.TB, m transforms.Message) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out := d.Decode(&m)
+	r.addDecoded(t, d.Decode(&m))
+}
+
+// addDecoded folds in what is in a message.
+func (r *reference) addDecoded(t testing.TB, out *transforms.Decoded) {
 	if out.Rows > 0 {
 		r.fold(out.Table, rowsOf(t, out.Table, func(b *transforms.Builder) { b.Append(out) }))
 	}
@@ -102,6 +106,11 @@ func rowsOf(t testing.TB, table *schemas.Table, fill func(*transforms.Builder)) 
 	fill(b)
 	rec := b.NewRecord()
 	defer rec.Release()
+	return recordRows(rec)
+}
+
+// recordRows are the rows of a record.
+func recordRows(rec arrow.Record) []Row {
 	rows := make([]Row, rec.NumRows())
 	for i := range rows {
 		rows[i] = Row{}

@@ -21,10 +21,7 @@ func (s *store) append(ctx context.Context, b *connector.Batch) error {
 	if b.Books.Rows == 0 {
 		return s.inTransaction(ctx, s.appends, func(tx *sql.Tx) error { return s.register(ctx, tx, b) })
 	}
-	stmt, err := s.render("append.sql", struct {
-		Database, Log, Incoming string
-		Columns                 []string
-	}{s.database, logOf(b.Table.Name), incoming, namesOf(b.Table).Columns})
+	stmt, err := s.appendStatement(b.Table)
 	if err != nil {
 		return err
 	}
@@ -71,10 +68,7 @@ func (s *store) register(ctx context.Context, tx *sql.Tx, b *connector.Batch) er
 // columns.
 func (s *store) insertRow(ctx context.Context, tx *sql.Tx, table string, values map[string]any) error {
 	t := s.catalogue.Table(table)
-	stmt, err := s.render("insert_row.sql", struct {
-		Database string
-		Table    *schemas.Table
-	}{s.database, t})
+	stmt, err := s.insertStatement(t)
 	if err != nil {
 		return err
 	}

@@ -24,6 +24,12 @@ func TestConformance(t *testing.T) {
 	connectortest.Run(t, func(t testing.TB) connectortest.Store { return inspected{openTest(t)} })
 }
 
+// TestMovingCreatedAt: what BigQuery need not do, for it looks for a row on its
+// day alone.
+func TestMovingCreatedAt(t *testing.T) {
+	connectortest.MovingCreatedAt(t, func(t testing.TB) connectortest.Store { return inspected{openTest(t)} })
+}
+
 // emptyFile is an empty warehouse; making one takes longer than copying it.
 var emptyFile = sync.OnceValues(func() ([]byte, error) {
 	dir, err := os.MkdirTemp("", "vitalsink-test-")
@@ -104,6 +110,29 @@ func (s inspected) Ledger(t testing.TB) connector.MergeBooks {
 		t.Fatal(err)
 	}
 	return b
+}
+
+func (s inspected) Merged(t testing.TB) []string {
+	var ids []string
+	for _, row := range s.rows(t, "SELECT unnest(batch_ids) AS id FROM store.merges") {
+		ids = append(ids, row["id"])
+	}
+	return ids
+}
+
+func (s inspected) EmptyFence(t testing.TB, table string) {
+	s.exec(t, "DELETE FROM store."+ident(fenceOf(table)))
+}
+
+func (s inspected) RegisterAgain(t testing.TB, batchID string) {
+	s.exec(t, "INSERT INTO store.batches SELECT * FROM store.batches WHERE batch_id = "+literal(batchID))
+}
+
+func (s inspected) exec(t testing.TB, statement string) {
+	t.Helper()
+	if _, err := s.open.folds.ExecContext(context.Background(), statement); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func (s inspected) rows(t testing.TB, statement string) []connectortest.Row {

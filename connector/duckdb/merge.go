@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"time"
 
+	duckdb "github.com/duckdb/duckdb-go/v2"
+
 	"vitalsink/connector"
 	"vitalsink/schemas"
 )
@@ -16,11 +18,7 @@ func (s *store) pending(ctx context.Context) (*connector.Pending, error) {
 	s.folding.Lock()
 	defer s.folding.Unlock()
 	p := &connector.Pending{Fences: map[string]int64{}}
-	var tables []string
-	for _, t := range s.catalogue.Versioned() {
-		tables = append(tables, t.Name)
-	}
-	err := s.each(ctx, "fences.sql", struct{ Tables []string }{tables}, func(rows *sql.Rows) error {
+	err := s.each(ctx, "fences.sql", s.fenceNames(), func(rows *sql.Rows) error {
 		var table string
 		var n int64
 		err := rows.Scan(&table, &n)
@@ -32,7 +30,11 @@ func (s *store) pending(ctx context.Context) (*connector.Pending, error) {
 	}
 	err = s.each(ctx, "pending.sql", nil, func(rows *sql.Rows) error {
 		var b connector.Registered
-		err := rows.Scan(&b.ID, &b.Table, &b.Lane, &b.CatalogueVersion, &b.AppendedAt, &b.Rows)
+		var days duckdb.Composite[[]time.Time]
+		var resources duckdb.Composite[[]string]
+		err := rows.Scan(&b.ID, &b.Table, &b.Lane, &b.CatalogueVersion, &b.AppendedAt, &b.Rows,
+			&days, &b.RowsWithoutDay, &resources)
+		b.Days, b.Resources = days.Get(), resources.Get()
 		p.Batches = append(p.Batches, b)
 		return err
 	})
@@ -93,7 +95,7 @@ type merging struct {
 func (g *merging) run(ctx context.Context) (connector.MergeBooks, error) {
 	books := connector.MergeBooks{Registered: g.merge.Rows()}
 	if n, err := g.exec(ctx, "raise_fence.sql", g.merge.Fence); err != nil || n != 1 {
-		return books, orElse(err, connector.ErrFenced)
+		return books, orElse(err, g.fenced(ctx))
 	}
 	var taken, found int
 	if err := g.scan(ctx, "taken.sql", []any{g.ids}, &taken); err != nil || taken > 0 {
@@ -125,6 +127,17 @@ func (g *merging) run(ctx context.Context) (connector.MergeBooks, error) {
 		return books, fmt.Errorf("drop staged rows: %w", err)
 	}
 	return books, g.enter(ctx, books)
+}
+
+// fenced is why the fence did not rise: another folder was faster, or there is
+// no fence, and a folder that waits for one would wait for ever.
+func (g *merging) fenced(ctx context.Context) error {
+	var rows int
+	if err := g.scan(ctx, "count_fence.sql", nil, &rows); err != nil || rows == 1 {
+		return orElse(err, connector.ErrFenced)
+	}
+	return fmt.Errorf("%w: table store.%s has %d rows instead of one, the count of merges; leave one, or insert 0",
+		connector.ErrConfiguration, fenceOf(g.names.Table), rows)
 }
 
 // enter writes the merge into the ledger.

@@ -105,10 +105,7 @@ func (s *store) tableStatements() ([]string, error) {
 func (s *store) viewStatements() ([]string, error) {
 	var statements []string
 	for _, v := range s.catalogue.Views() {
-		q, err := s.render("create_view.sql", struct {
-			schemas.View
-			Versioned bool
-		}{v, v.Table.Kind == schemas.Versioned})
+		q, err := s.viewStatement(v)
 		if err != nil {
 			return nil, err
 		}

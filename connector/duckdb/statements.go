@@ -88,6 +88,37 @@ func namesOf(t *schemas.Table) mergeNames {
 	return n
 }
 
+// appendStatement copies what is incoming to the log of a table.
+func (s *store) appendStatement(t *schemas.Table) (string, error) {
+	return s.render("append.sql", struct {
+		Database, Log, Incoming string
+		Columns                 []string
+	}{s.database, logOf(t.Name), incoming, namesOf(t).Columns})
+}
+
+// insertStatement writes a row of an append-only table.
+func (s *store) insertStatement(t *schemas.Table) (string, error) {
+	return s.render("insert_row.sql", struct {
+		Database string
+		Table    *schemas.Table
+	}{s.database, t})
+}
+
+func (s *store) viewStatement(v schemas.View) (string, error) {
+	return s.render("create_view.sql", struct {
+		schemas.View
+		Versioned bool
+	}{v, v.Table.Kind == schemas.Versioned})
+}
+
+// fenceNames are the tables whose fences fences.sql reads.
+func (s *store) fenceNames() (names struct{ Tables []string }) {
+	for _, t := range s.catalogue.Versioned() {
+		names.Tables = append(names.Tables, t.Name)
+	}
+	return names
+}
+
 // render fills in the statement of a file.
 func (s *store) render(file string, names any) (string, error) {
 	var b strings.Builder

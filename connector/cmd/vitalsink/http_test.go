@@ -113,6 +113,7 @@ func permitted(t *testing.T) map[string][]string {
 		transforms.BadEnvelope, transforms.BadBlobType, transforms.BadCodec, transforms.BadGzip, transforms.TooLarge,
 		transforms.TooDeep, transforms.InvalidUTF8, transforms.NotJSON, transforms.DuplicateKey, transforms.NoEventType,
 		transforms.NoUser, transforms.BadShape, transforms.BadKey, transforms.DecoderFault, transforms.DateOutOfTime,
+		transforms.WarehouseRefused,
 	} {
 		words["reason"] = append(words["reason"], string(reason))
 	}

@@ -18,6 +18,7 @@ import (
 
 type loadCommand struct {
 	warehouseFlag
+	billingFlag
 	memoryFlag
 	Files        []string      `arg:"" name:"file" help:"Files of messages or events, one JSON object a line, and directories of such; .gz too; - is standard input."`
 	PublishedAt  string        `default:"1970-01-01" placeholder:"TIME" help:"Publish time of the first bare event, such as 2026-05-01 or 2026-05-01T12:00:00Z; one microsecond more a line. Default ${default}: bare events without updated_at rank below all that was delivered."`
@@ -64,11 +65,19 @@ func (c *loadCommand) Run(ctx context.Context, std streams, log *slog.Logger) (e
 	if c.FoldInterval < 0 {
 		return usage{errors.New("--fold-interval must be 0s or more")}
 	}
-	memory, err := c.shares()
+	location, err := c.location()
 	if err != nil {
 		return err
 	}
-	catalogue, warehouse, err := c.open(ctx, memory.warehouse)
+	billed, err := c.bytes()
+	if err != nil {
+		return err
+	}
+	memory, err := c.shares(location)
+	if err != nil {
+		return err
+	}
+	catalogue, warehouse, err := storage{location, memory.warehouse, billed}.open(ctx)
 	if err != nil {
 		return err
 	}

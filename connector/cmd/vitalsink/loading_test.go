@@ -52,7 +52,7 @@ type pipedLoad struct {
 func startLoad(t *testing.T, ctx context.Context, fault func(int64) error) (*pipedLoad, *watchedWarehouse) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "load.duckdb")
-	catalogue, opened, err := warehouseFlag{"duckdb://" + file}.open(ctx, 0)
+	catalogue, opened, err := storage{location: location{path: file}}.open(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}

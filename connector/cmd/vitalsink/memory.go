@@ -40,19 +40,26 @@ type shares struct {
 // 192 MiB.
 const rowMemory = 400
 
+// bigFold is how many rows BigQuery merges at once, at most: it has the memory,
+// and every merge reads the partitions anew.
+const bigFold = 20_000_000
+
 // shares divides the memory up, and tells the garbage collector.
-func (f memoryFlag) shares() (shares, error) {
+func (f memoryFlag) shares(of location) (shares, error) {
 	total, err := f.total()
 	if err != nil {
 		return shares{}, err
 	}
 	free := total - programMemory
 	s := shares{
-		total: total, warehouse: free * 2 / 5, held: free / 6, waiting: free / 16,
+		total: total, held: free / 6, waiting: free / 16, foldRows: bigFold,
 		// Each has a goroutine that waits, and an entry in the client's books.
 		messages: int(min(50_000, free/(64<<10))),
 	}
-	s.foldRows = int(min(2_000_000, s.warehouse/rowMemory))
+	if !of.isBigQuery() {
+		s.warehouse = free * 2 / 5
+		s.foldRows = int(min(2_000_000, s.warehouse/rowMemory))
+	}
 	debug.SetMemoryLimit(free - s.warehouse)
 	return s, nil
 }

@@ -36,7 +36,7 @@ func TestMemoryIsRefused(t *testing.T) {
 	for _, text := range []string{
 		"junk", "2GiBB", "GiB", "0", "1", "64MiB", strconv.Itoa(leastMemory - 1), "-1GiB", "NaN", "Inf", "1e30", "8EiB", "99999999EiB", "2 G i B", " ",
 	} {
-		s, err := memoryFlag{text}.shares()
+		s, err := memoryFlag{text}.shares(location{path: "x"})
 		var wrong usage
 		if !errors.As(err, &wrong) || !strings.Contains(err.Error(), "--memory "+text+":") {
 			t.Errorf("--memory %q gives %+v and the error %v, want one of usage that names it", text, s, err)
@@ -108,7 +108,7 @@ func TestMemorySharesAddUp(t *testing.T) {
 }
 
 func sharesOf(t *rapid.T, total int64) shares {
-	s, err := memoryFlag{strconv.FormatInt(total, 10)}.shares()
+	s, err := memoryFlag{strconv.FormatInt(total, 10)}.shares(location{path: "x"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -33,7 +33,7 @@ the schema store. Times are UTC.
 }
 
 func (c *queryCommand) Run(ctx context.Context, std streams) (err error) {
-	path, err := c.path()
+	path, err := c.file()
 	if err != nil {
 		return err
 	}

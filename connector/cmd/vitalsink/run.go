@@ -21,14 +21,15 @@ const giveUp = 50 * time.Minute
 
 type runCommand struct {
 	warehouseFlag
+	billingFlag
 	memoryFlag
 	httpFlag
-	Source        string        `required:"" placeholder:"URL" help:"Where the messages come from: pubsub://PROJECT/SUBSCRIPTION. PUBSUB_EMULATOR_HOST is honoured."`
-	FlushInterval time.Duration `default:"10s" placeholder:"TIME" help:"Append and acknowledge a batch when it is this old. Default ${default}."`
-	FoldInterval  time.Duration `default:"30s" placeholder:"TIME" help:"Merge what was appended into the tables this often; what touches old days, at every tenth time. Default ${default}."`
-	FoldRows      *int          `placeholder:"N" help:"Rows of one merge, at most, unless a single batch has more. Default: what --memory allows, at most 2,000,000."`
-	NoFold        bool          `help:"Only append. For receivers beside one that folds, where the warehouse takes more than one process, or to fold later."`
-	AllowOrdering bool          `help:"Receive even if the subscription has message ordering or exactly-once delivery on. Both are slow, and neither is needed: versions decide."`
+	Source        string         `required:"" placeholder:"URL" help:"Where the messages come from: pubsub://PROJECT/SUBSCRIPTION. PUBSUB_EMULATOR_HOST is honoured."`
+	FlushInterval *time.Duration `placeholder:"TIME" help:"Append and acknowledge a batch when it is this old. Default 10s into DuckDB, 60s into BigQuery."`
+	FoldInterval  *time.Duration `placeholder:"TIME" help:"Merge what was appended into the tables this often; what touches old days, at every tenth time. Default 30s in DuckDB, 5m in BigQuery, which bills every merge."`
+	FoldRows      *int           `placeholder:"N" help:"Rows of one merge, at most, unless a single batch has more. Default 20,000,000 in BigQuery; in DuckDB what --memory allows, at most 2,000,000."`
+	NoFold        bool           `help:"Only append. For receivers beside one that folds, where the warehouse takes more than one process, or to fold later."`
+	AllowOrdering bool           `help:"Receive even if the subscription has message ordering or exactly-once delivery on. Both are slow, and neither is needed: versions decide."`
 }
 
 func (c *runCommand) Help() string {
@@ -39,17 +40,33 @@ nothing, keeps what it has, and goes on by itself when the warehouse works
 again. On SIGTERM it commits what it has within 7 seconds, folds if there is
 time left, and ends.
 
-  vitalsink run --source pubsub://my-project/vitalsink --http 127.0.0.1:9090`
+  vitalsink run --source pubsub://my-project/vitalsink --http 127.0.0.1:9090
+  vitalsink run --source pubsub://my-project/vitalsink --warehouse bigquery://my-project/health`
+}
+
+// setDefaults fills in what depends on the warehouse: in BigQuery every append
+// costs some of a quota, and every merge money.
+func (c *runCommand) setDefaults(of location) {
+	flush, fold := 10*time.Second, 30*time.Second
+	if of.isBigQuery() {
+		flush, fold = time.Minute, 5*time.Minute
+	}
+	if c.FlushInterval == nil {
+		c.FlushInterval = &flush
+	}
+	if c.FoldInterval == nil {
+		c.FoldInterval = &fold
+	}
 }
 
 // check finds wrong flags.
 func (c *runCommand) check() error {
 	var errs []error
-	if c.FlushInterval <= 0 || c.FoldInterval <= 0 {
+	if *c.FlushInterval <= 0 || *c.FoldInterval <= 0 {
 		errs = append(errs, usage{errors.New("--flush-interval and --fold-interval must be more than 0")})
 	}
-	if c.FlushInterval > giveUp/2 {
-		errs = append(errs, usage{fmt.Errorf("--flush-interval %s: at most %s, or messages would be delivered again before they are acknowledged", c.FlushInterval, giveUp/2)})
+	if *c.FlushInterval > giveUp/2 {
+		errs = append(errs, usage{fmt.Errorf("--flush-interval %s: at most %s, or messages would be delivered again before they are acknowledged", *c.FlushInterval, giveUp/2)})
 	}
 	if c.FoldRows != nil && *c.FoldRows <= 0 {
 		errs = append(errs, usage{errors.New("--fold-rows must be more than 0")})
@@ -59,12 +76,15 @@ func (c *runCommand) check() error {
 
 func (c *runCommand) Run(ctx context.Context, std streams, log *slog.Logger) error {
 	project, name, sourceErr := parseResource("source", c.Source)
-	memory, memoryErr := c.shares()
-	_, pathErr := c.path()
+	location, locationErr := c.location()
+	c.setDefaults(location)
+	memory, memoryErr := c.shares(location)
+	billed, billedErr := c.bytes()
 	listener, listenErr := c.listen(ctx)
-	err := errors.Join(sourceErr, c.check(), memoryErr, pathErr, listenErr)
+	err := errors.Join(sourceErr, c.check(), memoryErr, locationErr, billedErr, listenErr)
 	if err == nil {
-		err = c.run(ctx, std, log, subscription{project, name, memory}, listener)
+		into := storage{location, memory.warehouse, billed}
+		err = c.run(ctx, std, log, subscription{project, name, memory}, into, listener)
 	}
 	if listener != nil {
 		_ = listener.Close() // the server may have closed it
@@ -73,9 +93,9 @@ func (c *runCommand) Run(ctx context.Context, std streams, log *slog.Logger) err
 }
 
 // run runs the service, on flags that are in order.
-func (c *runCommand) run(ctx context.Context, std streams, log *slog.Logger, sub subscription, listener net.Listener) (err error) {
+func (c *runCommand) run(ctx context.Context, std streams, log *slog.Logger, sub subscription, into storage, listener net.Listener) (err error) {
 	memory := sub.memory
-	catalogue, warehouse, err := c.open(ctx, memory.warehouse)
+	catalogue, warehouse, err := into.open(ctx)
 	if err != nil {
 		return err
 	}
@@ -87,10 +107,10 @@ func (c *runCommand) run(ctx context.Context, std streams, log *slog.Logger, sub
 	defer func() { err = errors.Join(err, lookout.close()) }()
 	service := &connector.Service{
 		Ingest: &connector.Ingest{
-			Warehouse: warehouse, Catalogue: catalogue, Log: log, FlushInterval: c.FlushInterval,
+			Warehouse: warehouse, Catalogue: catalogue, Log: log, FlushInterval: *c.FlushInterval,
 			MaxHeld: memory.held, MaxMessages: memory.messages / pubsub.Streams, MaxBytes: memory.waiting / pubsub.Streams, GiveUp: giveUp,
 		},
-		FoldInterval: c.FoldInterval, Log: log,
+		FoldInterval: *c.FoldInterval, Log: log,
 		Connect: func(ctx context.Context) (connector.ClosingSource, error) { return sub.connect(ctx) },
 	}
 	if !c.NoFold {

@@ -2,41 +2,138 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"net/url"
+	"os"
+	"regexp"
 	"strings"
 
+	"github.com/dustin/go-humanize"
+	"google.golang.org/api/option"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+
+	"vitalsink/connector"
+	"vitalsink/connector/bigquery"
 	"vitalsink/connector/duckdb"
 	"vitalsink/schemas"
 )
 
 // warehouseFlag says which warehouse a command works on.
 type warehouseFlag struct {
-	Warehouse string `default:"duckdb://vitalsink.duckdb" placeholder:"URL" help:"Where the tables are: duckdb://PATH. Default ${default}."`
+	Warehouse string `default:"duckdb://vitalsink.duckdb" placeholder:"URL" help:"Where the tables are: duckdb://PATH or bigquery://PROJECT/DATASET. Default ${default}."`
 }
 
-// path is the file of a DuckDB warehouse.
-func (f warehouseFlag) path() (string, error) {
-	path, ok := strings.CutPrefix(f.Warehouse, "duckdb://")
-	if !ok || path == "" {
-		return "", usage{fmt.Errorf("--warehouse %s: write duckdb://PATH", f.Warehouse)}
-	}
-	return path, nil
+// location is what --warehouse names: a file or a dataset.
+type location struct {
+	path             string
+	project, dataset string
 }
 
-// open opens the warehouse for the tables of this binary's catalogue. memory
-// is what it may take, in bytes.
-func (f warehouseFlag) open(ctx context.Context, memory int64) (*schemas.Catalogue, *duckdb.Warehouse, error) {
-	path, err := f.path()
-	if err != nil {
-		return nil, nil, err
+func (l location) isBigQuery() bool { return l.project != "" }
+
+var (
+	projectName = regexp.MustCompile(`^[a-z0-9.:-]+$`)
+	datasetName = regexp.MustCompile(`^[A-Za-z0-9_]+$`)
+)
+
+func (f warehouseFlag) location() (location, error) {
+	if path, ok := strings.CutPrefix(f.Warehouse, "duckdb://"); ok && path != "" {
+		return location{path: path}, nil
 	}
+	rest, ok := strings.CutPrefix(f.Warehouse, "bigquery://")
+	project, dataset, _ := strings.Cut(rest, "/")
+	if ok && projectName.MatchString(project) && datasetName.MatchString(dataset) {
+		return location{project: project, dataset: dataset}, nil
+	}
+	return location{}, usage{fmt.Errorf("--warehouse %s: write duckdb://PATH or bigquery://PROJECT/DATASET", f.Warehouse)}
+}
+
+// file is the file of a DuckDB warehouse, for commands that work on no other.
+func (f warehouseFlag) file() (string, error) {
+	l, err := f.location()
+	if err == nil && l.isBigQuery() {
+		err = usage{fmt.Errorf("--warehouse %s: this command works on DuckDB files; ask BigQuery with bq query, or in the console", f.Warehouse)}
+	}
+	return l.path, err
+}
+
+// billingFlag bounds what BigQuery may bill.
+type billingFlag struct {
+	MaxBytesBilled string `default:"1TiB" placeholder:"SIZE" help:"BigQuery: what one job may be billed for, such as 200GiB. A merge gets a tenth; one that needs more is done in smaller parts, and gets all of it only if that does not help. Default ${default}."`
+}
+
+func (f billingFlag) bytes() (int64, error) {
+	n, err := humanize.ParseBytes(f.MaxBytesBilled)
+	if err != nil || strings.Contains(f.MaxBytesBilled, ",") || n < leastBilled || n > mostMemory {
+		return 0, usage{fmt.Errorf("--max-bytes-billed %s: write a size of at least %s, such as 200GiB", f.MaxBytesBilled, humanize.IBytes(leastBilled))}
+	}
+	return int64(n), nil
+}
+
+// leastBilled allows a merge some tables of the 10 MB that BigQuery bills at
+// the least.
+const leastBilled = 1 << 30
+
+// warehouse is one with a connection.
+type warehouse interface {
+	connector.Warehouse
+	io.Closer
+}
+
+// storage is the warehouse that a command asks for, on flags that are in
+// order.
+type storage struct {
+	location       location
+	memory         int64 // of DuckDB
+	maxBytesBilled int64 // of a job in BigQuery
+}
+
+// open opens the warehouse for the tables of this binary's catalogue.
+func (s storage) open(ctx context.Context) (*schemas.Catalogue, warehouse, error) {
 	catalogue, err := schemas.Load()
 	if err != nil {
 		return nil, nil, err
 	}
-	warehouse, err := duckdb.Open(ctx, duckdb.Config{Path: path, Catalogue: catalogue, Memory: memory})
-	return catalogue, warehouse, err
+	if !s.location.isBigQuery() {
+		w, err := duckdb.Open(ctx, duckdb.Config{Path: s.location.path, Catalogue: catalogue, Memory: s.memory})
+		return catalogue, w, err
+	}
+	rest, write, err := emulated()
+	if err != nil {
+		return nil, nil, err
+	}
+	w, err := bigquery.Open(ctx, bigquery.Config{
+		Project: s.location.project, Dataset: s.location.dataset, Catalogue: catalogue,
+		MaxBytesBilled: s.maxBytesBilled, REST: rest, Write: write,
+	})
+	return catalogue, w, err
+}
+
+// Variables that name a stand-in for BigQuery, as HOST:PORT.
+const (
+	emulatorVariable        = "BIGQUERY_EMULATOR_HOST"
+	storageEmulatorVariable = "BIGQUERY_STORAGE_EMULATOR_HOST"
+)
+
+// emulated are the options of clients that talk to a stand-in, if the
+// environment names one.
+func emulated() (rest, write []option.ClientOption, err error) {
+	host, storageHost := os.Getenv(emulatorVariable), os.Getenv(storageEmulatorVariable)
+	switch {
+	case host == "" && storageHost == "":
+		return nil, nil, nil
+	case host == "" || storageHost == "":
+		return nil, nil, usage{errors.New("set both " + emulatorVariable + " and " + storageEmulatorVariable + ", or neither")}
+	}
+	rest = []option.ClientOption{option.WithEndpoint("http://" + host + "/bigquery/v2/"), option.WithoutAuthentication()}
+	write = []option.ClientOption{
+		option.WithEndpoint(storageHost), option.WithoutAuthentication(),
+		option.WithGRPCDialOption(grpc.WithTransportCredentials(insecure.NewCredentials())),
+	}
+	return rest, write, nil
 }
 
 // parseResource reads pubsub://PROJECT/NAME.

@@ -1,0 +1,162 @@
+//go:build cgo
+
+package bigquerytest
+
+import (
+	"encoding/json"
+	"errors"
+	"net"
+	"net/http"
+	"strings"
+
+	"google.golang.org/api/googleapi"
+)
+
+// basePath is where Google has the API, and so has the stand-in; without it, as
+// clients of emulators do, is good too.
+const basePath = "/bigquery/v2/"
+
+func lower(s string) string { return strings.ToLower(s) }
+
+// method does a call of the REST API and returns its answer.
+type method func(r *http.Request) (any, error)
+
+// handler knows the methods of the REST API that there are.
+func (s *Server) handler() http.Handler {
+	mux := http.NewServeMux()
+	const tables = "/projects/{project}/datasets/{dataset}/tables"
+	for pattern, m := range map[string]struct {
+		call string
+		do   method
+	}{
+		"POST /projects/{project}/datasets":           {"datasets.insert", s.insertDataset},
+		"GET /projects/{project}/datasets/{dataset}":  {CallDatasetsGet, s.getDataset},
+		"POST " + tables:                              {"tables.insert", s.insertTable},
+		"GET " + tables:                               {"tables.list", s.listTables},
+		"GET " + tables + "/{table}":                  {CallTablesGet, s.getTable},
+		"GET " + tables + "/{table}/data":             {CallTabledataList, s.listData},
+		"POST /projects/{project}/jobs":               {CallJobsInsert, s.insertJob},
+		"GET /projects/{project}/jobs/{job}":          {CallJobsGet, s.getJob},
+		"POST /projects/{project}/jobs/{job}/cancel":  {"jobs.cancel", s.cancelJob},
+		"GET /projects/{project}/queries/{job}":       {CallJobsGetQueryResults, s.queryResults},
+		"POST /projects/{project}/queries":            {"jobs.query", s.queryJob},
+	} {
+		mux.Handle(pattern, s.serve(m.call, m.do))
+	}
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		answerError(w, failure(reasonMissing, "stand-in for BigQuery: %s %s is not part of it", r.Method, r.URL.Path))
+	})
+	prefix := strings.TrimSuffix(basePath, "/")
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.URL.Path = strings.TrimPrefix(r.URL.Path, prefix)
+		mux.ServeHTTP(w, r)
+	})
+}
+
+// serve answers calls of a method, unless a fault has it otherwise.
+func (s *Server) serve(call string, do method) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fault := s.faults.next(call, s.tableOf(r))
+		if fault == nil {
+			answer(w, r, do)
+			return
+		}
+		if fault.begin(r.Context(), call) != nil {
+			return // the client went away
+		}
+		switch fault.Effect {
+		case Reset:
+			reset(w)
+		case ResetAfter:
+			_, _ = do(r) //nolint:errcheck // nobody will know
+			reset(w)
+		case LoseReply:
+			_, _ = do(r) //nolint:errcheck // nobody will know
+			fallthrough
+		case Refuse:
+			failed := fault.REST
+			if failed == nil {
+				failed = failure(reasonBackend, "a fault was injected").api()
+			}
+			answerAPI(w, failed)
+		default:
+			answer(w, r, do)
+		}
+	})
+}
+
+// tableOf is the table that a call is about; for one about a job, the job's
+// label "table".
+func (s *Server) tableOf(r *http.Request) string {
+	if table := r.PathValue("table"); table != "" {
+		return table
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if j := s.jobs[r.PathValue("job")]; j != nil {
+		return j.labels["table"]
+	}
+	return ""
+}
+
+// reset cuts the connection as a network does it.
+func reset(w http.ResponseWriter) {
+	conn, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		return
+	}
+	inner := conn
+	if c, ok := conn.(*cuttableConn); ok {
+		inner = c.Conn
+	}
+	if tcp, ok := inner.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0) //nolint:errcheck // it is closed already then
+	}
+	_ = conn.Close() //nolint:errcheck // as above
+}
+
+func answer(w http.ResponseWriter, r *http.Request, do method) {
+	body, err := do(r)
+	if err != nil {
+		answerError(w, err)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json; charset=UTF-8")
+	_ = json.NewEncoder(w).Encode(body) //nolint:errcheck // the client went away
+}
+
+func answerError(w http.ResponseWriter, err error) {
+	var known *JobError
+	if !errors.As(err, &known) {
+		known = failure("internalError", "%v", err)
+	}
+	answerAPI(w, known.api())
+}
+
+// answerAPI answers an error as Google's APIs do.
+func answerAPI(w http.ResponseWriter, e *googleapi.Error) {
+	type item struct {
+		Reason  string `json:"reason"`
+		Message string `json:"message"`
+		Domain  string `json:"domain"`
+	}
+	var items []item
+	for _, i := range e.Errors {
+		items = append(items, item{i.Reason, i.Message, "global"})
+	}
+	w.Header().Set("Content-Type", "application/json; charset=UTF-8")
+	for name, values := range e.Header {
+		w.Header()[name] = values
+	}
+	w.WriteHeader(e.Code)
+	//nolint:errcheck // the client went away
+	_ = json.NewEncoder(w).Encode(map[string]any{"error": map[string]any{"code": e.Code, "message": e.Message, "errors": items}})
+}
+
+// readBody reads what a call brings.
+func readBody(r *http.Request, into any) error {
+	if err := json.NewDecoder(r.Body).Decode(into); err != nil {
+		return failure(reasonInvalid, "Invalid JSON payload received: %v", err)
+	}
+	return nil
+}

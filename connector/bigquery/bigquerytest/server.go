@@ -1,0 +1,260 @@
+//go:build cgo
+
+package bigquerytest
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"cloud.google.com/go/bigquery/storage/apiv1/storagepb"
+	duckdb "github.com/duckdb/duckdb-go/v2"
+	"golang.org/x/sync/errgroup"
+	"google.golang.org/api/option"
+	"google.golang.org/grpc"
+)
+
+// Config says how a Server is.
+type Config struct {
+	// Location is where jobs run that do not say. Optional, default US.
+	Location string
+	// CapScripts makes MaximumBytesBilled the limit of all of a script. By
+	// default it is that of each of its statements: which of the two BigQuery
+	// does is not proved.
+	CapScripts bool
+	// StreamingBuffer is for how long rows that came through the Storage Write
+	// API cannot be changed in a transaction. Optional, default 30 minutes.
+	StreamingBuffer time.Duration
+	// Now is the clock that StreamingBuffer goes by. Optional, default
+	// time.Now.
+	Now func() time.Time
+	// Memory is what DuckDB may use, in bytes. Optional, default 1 GiB.
+	Memory int64
+}
+
+// Server is a BigQuery with one process's tables. Close it.
+type Server struct {
+	faults  faults
+	config  Config
+	db      *sql.DB
+	catalog catalog
+	locks   locks
+
+	transactions atomic.Int64
+
+	inserting sync.Mutex // guards incoming
+	incoming  *sql.Conn  // shows Arrow records to DuckDB
+
+	mu    sync.Mutex
+	jobs  map[string]*job
+	order []*job
+
+	ctx     context.Context // of all jobs
+	stop    context.CancelFunc
+	running sync.WaitGroup
+
+	rest, storage *cuttable
+	http          *http.Server
+	grpc          *grpc.Server
+	write         *writeServer
+	serving       errgroup.Group
+}
+
+// New starts a Server on ports of the loopback interface.
+func New(cfg Config) (*Server, error) {
+	cfg.Location = cmp.Or(cfg.Location, "US")
+	cfg.StreamingBuffer = cmp.Or(cfg.StreamingBuffer, 30*time.Minute)
+	cfg.Memory = cmp.Or(cfg.Memory, 1<<30)
+	s := &Server{config: cfg, jobs: map[string]*job{}, catalog: catalog{datasets: map[string]*dataset{}}}
+	s.ctx, s.stop = context.WithCancel(context.Background())
+	if err := errors.Join(s.openDatabase(), s.listen()); err != nil {
+		return nil, errors.Join(fmt.Errorf("start stand-in for BigQuery: %w", err), s.Close())
+	}
+	s.write = newWriteServer(s, &s.faults, s.storage.cut)
+	s.grpc = grpc.NewServer(writeOptions()...)
+	storagepb.RegisterBigQueryWriteServer(s.grpc, s.write)
+	s.http = &http.Server{Handler: s.handler(), ReadHeaderTimeout: time.Minute}
+	s.serving.Go(func() error { return s.grpc.Serve(s.storage) })
+	s.serving.Go(func() error {
+		if err := s.http.Serve(s.rest); !errors.Is(err, http.ErrServerClosed) {
+			return err
+		}
+		return nil
+	})
+	return s, nil
+}
+
+func (s *Server) listen() (err error) {
+	if s.rest, err = listen(); err != nil {
+		return err
+	}
+	s.storage, err = listen()
+	return err
+}
+
+// openDatabase makes the database in memory.
+func (s *Server) openDatabase() error {
+	settings := fmt.Sprintf("?memory_limit=%dB&threads=2&default_null_order=nulls_first_on_asc_last_on_desc", s.config.Memory)
+	connector, err := duckdb.NewConnector(settings, func(conn driver.ExecerContext) error {
+		_, err := conn.ExecContext(context.Background(), "SET TimeZone = 'UTC'", nil)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	s.db = sql.OpenDB(connector)
+	if s.incoming, err = s.db.Conn(s.ctx); err != nil {
+		return err
+	}
+	for _, q := range []string{
+		"CREATE TABLE memory.main.snapshot (n BIGINT)",
+		// Views of Arrow data live in a database of their own.
+		"ATTACH ':memory:' AS incoming", "USE incoming",
+	} {
+		if _, err := s.incoming.ExecContext(s.ctx, q); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Close stops jobs, connections and the database.
+func (s *Server) Close() error {
+	s.stop()
+	var errs []error
+	if s.http != nil {
+		errs = append(errs, s.http.Close())
+		s.grpc.Stop()
+		errs = append(errs, s.serving.Wait())
+	} else {
+		for _, l := range []*cuttable{s.rest, s.storage} {
+			if l != nil {
+				errs = append(errs, l.Close())
+			}
+		}
+	}
+	s.running.Wait()
+	if s.write != nil {
+		s.write.forget()
+	}
+	if s.incoming != nil {
+		errs = append(errs, s.incoming.Close())
+	}
+	if s.db != nil {
+		errs = append(errs, s.db.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// REST are options for cloud.google.com/go/bigquery.
+func (s *Server) REST() []option.ClientOption {
+	return []option.ClientOption{
+		option.WithEndpoint("http://" + s.RESTAddr() + basePath), option.WithoutAuthentication(), option.WithTelemetryDisabled(),
+	}
+}
+
+// Write are options for the client of the Storage Write API.
+func (s *Server) Write() []option.ClientOption { return clientOptions(s.WriteAddr()) }
+
+// RESTAddr is where the REST API is: http://ADDR/bigquery/v2/.
+func (s *Server) RESTAddr() string { return addr(s.rest) }
+
+// WriteAddr is where the Storage Write API is, without TLS.
+func (s *Server) WriteAddr() string { return addr(s.storage) }
+
+func addr(l net.Listener) string { return l.Addr().String() }
+
+func (s *Server) now() time.Time {
+	if s.config.Now != nil {
+		return s.config.Now()
+	}
+	return time.Now()
+}
+
+// Jobs are all jobs, in the order they were asked for.
+func (s *Server) Jobs() []Job {
+	s.mu.Lock()
+	order := s.order[:len(s.order):len(s.order)]
+	s.mu.Unlock()
+	list := make([]Job, len(order))
+	for i, j := range order {
+		list[i] = j.copy()
+	}
+	return list
+}
+
+// CreateDataset makes a dataset in a location.
+func (s *Server) CreateDataset(project, id, location string) error {
+	s.catalog.mu.Lock()
+	defer s.catalog.mu.Unlock()
+	if s.catalog.datasets[project+"."+id] != nil {
+		return failure(reasonDuplicate, "Already Exists: Dataset %s:%s", project, id)
+	}
+	d := &dataset{project: project, id: id, location: cmp.Or(location, s.config.Location), created: time.Now(), tables: map[string]*relation{}}
+	if _, err := s.db.ExecContext(s.ctx, "CREATE SCHEMA "+d.schema()); err != nil {
+		return fmt.Errorf("create dataset %s: %w", id, err)
+	}
+	s.catalog.datasets[project+"."+id] = d
+	return nil
+}
+
+// Empty makes a Server as if its tables had just been made: no rows, but one
+// with 0 in tables named …_fence; no jobs, no streams. It cancels jobs that
+// run, and waits for them. Faults and counts of calls stay.
+func (s *Server) Empty() error {
+	s.mu.Lock()
+	for _, j := range s.order {
+		j.cancel(context.Canceled)
+	}
+	s.mu.Unlock()
+	s.running.Wait()
+	s.mu.Lock()
+	s.jobs, s.order = map[string]*job{}, nil
+	s.mu.Unlock()
+	s.write.forget()
+	for _, r := range s.catalog.all() {
+		if !r.isFilled() || r.view != nil {
+			continue
+		}
+		if err := s.emptyTable(r); err != nil {
+			return fmt.Errorf("empty %s: %w", r.id, err)
+		}
+	}
+	return nil
+}
+
+// littered is how many deleted rows a table may drag along until it is made
+// anew, which takes longer.
+const littered = 20_000
+
+func (s *Server) emptyTable(r *relation) error {
+	r.forget()
+	res, err := s.db.ExecContext(s.ctx, "DELETE FROM "+r.sql)
+	if err != nil {
+		return err
+	}
+	n, err := res.RowsAffected()
+	if err != nil {
+		return err
+	}
+	if r.deleted += n; r.deleted > littered {
+		r.deleted = 0
+		if _, err := s.db.ExecContext(s.ctx, r.create("CREATE OR REPLACE TABLE")); err != nil {
+			return err
+		}
+	}
+	if strings.HasSuffix(r.id, "_fence") {
+		r.fill()
+		_, err = s.db.ExecContext(s.ctx, "INSERT INTO "+r.sql+" VALUES (0)")
+	}
+	return err
+}

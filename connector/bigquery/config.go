@@ -1,0 +1,20 @@
+package bigquery
+
+import (
+	"google.golang.org/api/option"
+
+	"vitalsink/schemas"
+)
+
+// Config says which datasets a Warehouse is, and how.
+type Config struct {
+	Project   string             // Required.
+	Dataset   string             // The one of views; the tables are in Dataset_store. Required.
+	Catalogue *schemas.Catalogue // Required.
+	// MaxBytesBilled is what one job may be billed for, in bytes. Optional,
+	// default 1 TiB.
+	MaxBytesBilled int64
+	// REST and Write are options of the two clients. Optional, default Google's
+	// endpoints and application default credentials.
+	REST, Write []option.ClientOption
+}

@@ -1,0 +1,212 @@
+package bigquery
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+
+	"cloud.google.com/go/bigquery"
+	"cloud.google.com/go/bigquery/storage/apiv1/storagepb"
+	"github.com/googleapis/gax-go/v2/apierror"
+	"google.golang.org/api/googleapi"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"vitalsink/connector"
+)
+
+// What our scripts say when they stop. BigQuery puts words around it.
+const (
+	raisedFenced   = "vitalsink: another fold was faster"
+	raisedTaken    = "vitalsink: a batch is merged already"
+	raisedBooks    = "vitalsink: books do not balance"
+	raisedUnfenced = "vitalsink: there must be one row in "
+)
+
+// fault is what BigQuery said, without the text, which may quote a value of a
+// row; only parts that are known to be names are kept.
+type fault struct {
+	class error // of package connector; nil for what is none of them
+	what  string
+}
+
+func (f *fault) Error() string {
+	if f.class == nil {
+		return "bigquery: " + f.what
+	}
+	return f.class.Error() + ": bigquery: " + f.what
+}
+
+func (f *fault) Unwrap() error { return f.class }
+
+// explain classifies an error of a Google client and leaves its text out. It
+// is the only place that reads what BigQuery says. Errors of other kinds, and
+// nil, stay as they are.
+func explain(err error) error {
+	var rest *googleapi.Error
+	var job *bigquery.Error
+	var known *fault
+	switch {
+	case err == nil, errors.As(err, &known):
+		return err
+	case errors.As(err, &rest):
+		reason := http.StatusText(rest.Code)
+		if len(rest.Errors) > 0 {
+			reason = rest.Errors[0].Reason
+		}
+		return explainText(reason, rest.Code, rest.Message)
+	case errors.As(err, &job):
+		return explainText(job.Reason, 0, job.Message)
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return err
+	}
+	if s, ok := statusOf(err); ok {
+		return explainStatus(s)
+	}
+	var network net.Error
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.As(err, &network) {
+		return &fault{connector.ErrUnavailable, "the connection broke off"}
+	}
+	return err
+}
+
+// transient are texts of errors that go away, though they come as faults of
+// the statement (400 invalidQuery). From public reports; see also
+// https://cloud.google.com/bigquery/docs/error-messages.
+var transient = []string{
+	"Transaction is aborted due to concurrent update against table",
+	"Could not serialize access to table",
+	"Too many DML statements outstanding against table",
+	"Exceeded rate limits",
+	"Retrying the job may solve the problem",
+}
+
+// reasons of errors of REST calls and jobs.
+var (
+	transientReasons = []string{
+		"backendError", "internalError", "jobBackendError", "jobInternalError", "rateLimitExceeded",
+		"jobRateLimitExceeded", "quotaExceeded", "tableUnavailable", "timeout", "stopped",
+	}
+	setupReasons = []string{
+		"accessDenied", "notFound", "billingNotEnabled", "billingTierLimitExceeded", "blocked", "invalidUser",
+		"authError", "forbidden", "required",
+	}
+)
+
+func explainText(reason string, code int, text string) error {
+	what := reason + namesIn(text)
+	switch {
+	case strings.Contains(text, raisedFenced):
+		return &fault{connector.ErrFenced, "the fence was raised"}
+	case strings.Contains(text, raisedTaken):
+		return &fault{connector.ErrTaken, "the ledger has one of the batches"}
+	case strings.Contains(text, raisedBooks):
+		return &fault{connector.ErrBooks, books.FindString(text)}
+	case strings.Contains(text, raisedUnfenced):
+		return &fault{connector.ErrConfiguration, unfenced.FindString(text)}
+	case slices.ContainsFunc(transient, func(t string) bool { return strings.Contains(text, t) }):
+		return &fault{connector.ErrUnavailable, what + ": " + transient[slices.IndexFunc(transient, func(t string) bool {
+			return strings.Contains(text, t)
+		})]}
+	case reason == "bytesBilledLimitExceeded":
+		return &fault{connector.ErrByteCap, bytesIn(text)}
+	case slices.Contains(transientReasons, reason), code >= 500, code == http.StatusTooManyRequests:
+		return &fault{connector.ErrUnavailable, what}
+	case slices.Contains(setupReasons, reason), code == http.StatusUnauthorized, code == http.StatusForbidden, code == http.StatusNotFound:
+		return &fault{connector.ErrConfiguration, what}
+	case reason == "resourcesExceeded", reason == "responseTooLarge":
+		return &fault{nil, what} // less at once may do
+	}
+	return &fault{connector.ErrRefused, what}
+}
+
+var (
+	// namedIn finds what is named in texts that are known to hold no values
+	// there.
+	namedIn = regexp.MustCompile(`^(?:Not found|Access Denied|Already Exists): (?:Table|Dataset|Project|Job) [\w:.\-]+` +
+		`|(?:concurrent update against|serialize access to|outstanding against) table [\w:.\-]+` +
+		`|[Pp]ermission bigquery\.[\w.]+|Entity: projects/[\w/.\-]+`)
+	numbers  = regexp.MustCompile(`\d{4,}`)
+	unfenced = regexp.MustCompile(`there must be one row in \w+`)
+	books    = regexp.MustCompile(`\{[a-z_0-9 ,=]*\}`)
+)
+
+func namesIn(text string) string {
+	found := namedIn.FindAllString(text, 3)
+	if len(found) == 0 {
+		return ""
+	}
+	return " (" + strings.Join(found, ", ") + ")"
+}
+
+// bytesIn are the numbers of "Query exceeded limit for bytes billed: 1000.
+// 10485760 or higher required."
+func bytesIn(text string) string {
+	found := numbers.FindAllString(text, 2)
+	if len(found) < 2 {
+		return "more than the limit"
+	}
+	return fmt.Sprintf("%s bytes are needed, the limit is %s", found[1], found[0])
+}
+
+// statusOf is the gRPC status of an error, if it has one.
+func statusOf(err error) (*status.Status, bool) {
+	var api *apierror.APIError
+	if errors.As(err, &api) && api.GRPCStatus() != nil {
+		return api.GRPCStatus(), true
+	}
+	return status.FromError(err)
+}
+
+// storageErrorOf is what the Storage Write API says beside the status.
+func storageErrorOf(s *status.Status) storagepb.StorageError_StorageErrorCode {
+	for _, detail := range s.Details() {
+		if e, ok := detail.(*storagepb.StorageError); ok {
+			return e.GetCode()
+		}
+	}
+	return storagepb.StorageError_STORAGE_ERROR_CODE_UNSPECIFIED
+}
+
+func explainStatus(s *status.Status) error {
+	storage := storageErrorOf(s)
+	what := s.Code().String()
+	if storage != storagepb.StorageError_STORAGE_ERROR_CODE_UNSPECIFIED {
+		what += " " + storage.String()
+	}
+	what += namesIn(s.Message())
+	switch storage {
+	case storagepb.StorageError_TABLE_NOT_FOUND, storagepb.StorageError_SCHEMA_MISMATCH_EXTRA_FIELDS,
+		storagepb.StorageError_CMEK_NOT_PROVIDED, storagepb.StorageError_INVALID_CMEK_PROVIDED, storagepb.StorageError_KMS_PERMISSION_DENIED:
+		return &fault{connector.ErrConfiguration, what}
+	case storagepb.StorageError_STREAM_NOT_FOUND, storagepb.StorageError_STREAM_FINALIZED,
+		storagepb.StorageError_INVALID_STREAM_STATE, storagepb.StorageError_STREAM_ALREADY_COMMITTED:
+		return &fault{connector.ErrUnavailable, what} // other streams may do
+	}
+	switch s.Code() {
+	case codes.Canceled:
+		return context.Canceled
+	case codes.InvalidArgument:
+		return &fault{connector.ErrRefused, what}
+	case codes.PermissionDenied, codes.Unauthenticated, codes.NotFound, codes.Unimplemented:
+		return &fault{connector.ErrConfiguration, what}
+	case codes.OutOfRange:
+		return &fault{nil, what}
+	}
+	return &fault{connector.ErrUnavailable, what}
+}
+
+// explainStorage is explain for an error that comes in an answer.
+func explainStorage(e *storagepb.StorageError) error {
+	s, err := status.New(codes.Unknown, e.GetErrorMessage()).WithDetails(e)
+	if err != nil {
+		return err
+	}
+	return explainStatus(s)
+}

@@ -1,0 +1,93 @@
+package bigquery
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+
+	"cloud.google.com/go/bigquery"
+	"cloud.google.com/go/bigquery/storage/apiv1/storagepb"
+	"google.golang.org/api/googleapi"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"vitalsink/connector"
+)
+
+// secret stands for a health value or a user's id in an error's text.
+const secret = "5f3e-secret-72.5"
+
+func restError(code int, reason, message string) error {
+	return &googleapi.Error{Code: code, Message: message, Errors: []googleapi.ErrorItem{{Reason: reason, Message: message}}}
+}
+
+func jobError(reason, message string) error { return &bigquery.Error{Reason: reason, Message: message} }
+
+func storageError(t *testing.T, code codes.Code, kind storagepb.StorageError_StorageErrorCode) error {
+	t.Helper()
+	s, err := status.New(code, "about "+secret).WithDetails(&storagepb.StorageError{Code: kind, ErrorMessage: secret})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.Err()
+}
+
+// TestExplain: each fault has its class, and none keeps a value.
+func TestExplain(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		err  error
+		want error
+		says string
+	}{
+		{"concurrent update", jobError("invalidQuery", "Transaction is aborted due to concurrent update against table p:d.sleep. Transaction ID: 1"), connector.ErrUnavailable, "p:d.sleep"},
+		{"could not serialize", jobError("invalidQuery", "Could not serialize access to table p:d.sleep due to concurrent update"), connector.ErrUnavailable, ""},
+		{"DML queue", jobError("invalidQuery", "Resources exceeded during query execution: Too many DML statements outstanding against table p:d.sleep, limit is 20."), connector.ErrUnavailable, ""},
+		{"rate limit as invalid query", restError(400, "invalidQuery", "Exceeded rate limits: too many jobs"), connector.ErrUnavailable, ""},
+		{"may retry", jobError("jobInternalError", "The job encountered an error during execution. Retrying the job may solve the problem."), connector.ErrUnavailable, ""},
+		{"backend", jobError("backendError", secret), connector.ErrUnavailable, "backendError"},
+		{"503", restError(503, "", "x"), connector.ErrUnavailable, ""},
+		{"cancelled by somebody", jobError("stopped", "Job execution was cancelled: user@"+secret), connector.ErrUnavailable, "stopped"},
+		{"byte cap", jobError("bytesBilledLimitExceeded", "Query exceeded limit for bytes billed: 1000000. 10485760 or higher required."), connector.ErrByteCap, "10485760 bytes are needed, the limit is 1000000"},
+		{"fence", jobError("invalidQuery", "Query error: vitalsink: another fold was faster at [6:5]"), connector.ErrFenced, ""},
+		{"taken", jobError("invalidQuery", "Query error: vitalsink: a batch is merged already at [6:5]"), connector.ErrTaken, ""},
+		{"books", jobError("invalidQuery", "Query error: vitalsink: books do not balance {registered=3, found=2} at [6:5]"), connector.ErrBooks, "{registered=3, found=2}"},
+		{"two source rows", jobError("invalidQuery", "UPDATE/MERGE must match at most one source row for each target row"), connector.ErrRefused, ""},
+		{"a value", jobError("invalidQuery", "Could not parse '"+secret+"' as INT64"), connector.ErrRefused, "invalidQuery"},
+		{"missing table", restError(404, "notFound", "Not found: Table p:health_store.sleep was not found in location US"), connector.ErrConfiguration, "Table p:health_store.sleep"},
+		{"no permission", restError(403, "accessDenied", "Access Denied: Table p:d.t: Permission bigquery.tables.get denied for "+secret), connector.ErrConfiguration, "Table p:d.t"},
+		{"resources", jobError("resourcesExceeded", "Resources exceeded during query execution"), nil, "resourcesExceeded"},
+		{"grpc unavailable", status.Error(codes.Unavailable, secret), connector.ErrUnavailable, ""},
+		{"grpc aborted", status.Error(codes.Aborted, secret), connector.ErrUnavailable, ""},
+		{"grpc invalid", status.Error(codes.InvalidArgument, "row "+secret), connector.ErrRefused, ""},
+		{"grpc denied", status.Error(codes.PermissionDenied, secret), connector.ErrConfiguration, ""},
+		{"grpc extra field", storageError(t, codes.InvalidArgument, storagepb.StorageError_SCHEMA_MISMATCH_EXTRA_FIELDS), connector.ErrConfiguration, ""},
+		{"grpc offset", storageError(t, codes.OutOfRange, storagepb.StorageError_OFFSET_OUT_OF_RANGE), nil, "OFFSET_OUT_OF_RANGE"},
+		{"connection", fmt.Errorf("post: %w", io.ErrUnexpectedEOF), connector.ErrUnavailable, ""},
+		{"cancelled", fmt.Errorf("call: %w", context.Canceled), context.Canceled, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got := explain(test.err)
+			if test.want != nil && !errors.Is(got, test.want) {
+				t.Errorf("%v is not %v", got, test.want)
+			}
+			for _, class := range []error{connector.ErrUnavailable, connector.ErrRefused, connector.ErrConfiguration, connector.ErrByteCap} {
+				if class != test.want && errors.Is(got, class) {
+					t.Errorf("%v is %v as well", got, class)
+				}
+			}
+			if strings.Contains(got.Error(), secret) {
+				t.Errorf("the text quotes a value: %v", got)
+			}
+			if !strings.Contains(got.Error(), test.says) {
+				t.Errorf("%v does not say %s", got, test.says)
+			}
+			if again := explain(fmt.Errorf("again: %w", got)); strings.Contains(again.Error(), secret) || test.want != nil && !errors.Is(again, test.want) {
+				t.Errorf("explained twice: %v", again)
+			}
+		})
+	}
+}

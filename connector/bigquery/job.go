@@ -1,0 +1,243 @@
+package bigquery
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"cloud.google.com/go/bigquery"
+	"github.com/cenkalti/backoff/v5"
+	"google.golang.org/api/googleapi"
+	"google.golang.org/api/iterator"
+
+	"vitalsink/connector"
+)
+
+const (
+	// retryFor is for how long a job that fails for a passing reason is tried
+	// again: what comes later is for the next fold.
+	retryFor = 2 * time.Minute
+	// jobTimeout is when BigQuery ends a job that hangs.
+	jobTimeout = time.Hour
+)
+
+// statement is what a job is to run.
+type statement struct {
+	step       string // pending, probe, merge: what it is for
+	table      string // "" if none in particular
+	text       string
+	parameters []bigquery.QueryParameter
+	limit      int64 // bytes that may be billed
+}
+
+// configure makes a job of it: every job is labelled and capped.
+func (s statement) configure(q *bigquery.Query) {
+	q.Parameters = s.parameters
+	q.MaxBytesBilled = s.limit
+	q.JobTimeout = jobTimeout
+	q.DisableQueryCache = true
+	q.Labels = map[string]string{"app": "vitalsink", "step": s.step}
+	if s.table != "" {
+		q.Labels["table"] = s.table
+	}
+}
+
+// query runs a statement that changes nothing, again if it fails for a passing
+// reason, and calls f on each row once it has worked.
+func (w *Warehouse) query(ctx context.Context, s statement, f func([]bigquery.Value) error) error {
+	return retry(ctx, func() error {
+		q := w.client.Query(s.text)
+		s.configure(q)
+		q.JobIDConfig = bigquery.JobIDConfig{JobID: "vitalsink_" + s.step, AddJobIDSuffix: true}
+		job, err := q.Run(ctx)
+		if err != nil {
+			return explain(err)
+		}
+		if err := await(ctx, job); err != nil {
+			return err
+		}
+		return eachRow(ctx, job, f)
+	})
+}
+
+// script runs a script that changes something, as a job with a name of its
+// own. The attempt, which is part of the name, rises only after a job of that
+// name was read to have ended with an error: what may still be running, or
+// have been done by a process before this one, is waited for, not done twice.
+// holds tells whether what such a job did is still there. f is called on each
+// row of the result.
+func (w *Warehouse) script(ctx context.Context, s statement, name string, holds func(id string) (bool, error), f func([]bigquery.Value) error) error {
+	return retry(ctx, func() error {
+		for {
+			job, again, err := w.attempt(ctx, s, fmt.Sprintf("%s_%d", name, w.attempts.of(name)), holds)
+			var ended *jobFailed
+			switch {
+			case again || errors.As(err, &ended):
+				w.attempts.next(name)
+			case err == nil:
+				w.attempts.forget(name)
+				return eachRow(ctx, job, f)
+			}
+			if !again {
+				return err
+			}
+		}
+	})
+}
+
+// attempt runs a script as the job of that id, or waits for the one that has
+// the id already. again says that this one is of no use: it failed at another
+// time, and what was wrong then may be mended, or what it did is gone.
+func (w *Warehouse) attempt(ctx context.Context, s statement, id string, holds func(id string) (bool, error)) (job *bigquery.Job, again bool, err error) {
+	s.parameters = append(s.parameters[:len(s.parameters):len(s.parameters)], bigquery.QueryParameter{Name: "job_id", Value: id})
+	job, attached, err := w.submit(ctx, s, id)
+	if err != nil {
+		return nil, false, err // there may be a job now: the next try asks for the same one
+	}
+	err = await(ctx, job)
+	var ended *jobFailed
+	switch {
+	case !attached:
+		return job, false, err
+	case err != nil:
+		return job, errors.As(err, &ended), err
+	}
+	// Somebody may have set the tables back to a time before.
+	held, err := holds(id)
+	return job, err == nil && !held, err
+}
+
+// submit starts a job, or finds the one that has the name already.
+func (w *Warehouse) submit(ctx context.Context, s statement, id string) (job *bigquery.Job, attached bool, err error) {
+	q := w.client.Query(s.text)
+	s.configure(q)
+	q.JobIDConfig = bigquery.JobIDConfig{JobID: id, Location: w.client.Location}
+	job, err = q.Run(ctx)
+	var rest *googleapi.Error
+	if errors.As(err, &rest) && rest.Code == http.StatusConflict {
+		job, err = w.client.JobFromIDLocation(ctx, id, w.client.Location)
+		attached = true
+	}
+	if err != nil {
+		return nil, false, fmt.Errorf("submit job %s: %w", id, explain(err))
+	}
+	return job, attached, nil
+}
+
+// jobFailed says that a job was read to have ended with an error.
+type jobFailed struct {
+	id  string
+	err error // explained
+}
+
+func (e *jobFailed) Error() string { return fmt.Sprintf("job %s: %v", e.id, e.err) }
+func (e *jobFailed) Unwrap() error { return e.err }
+
+// await returns when a job has ended: a *jobFailed if with an error.
+func await(ctx context.Context, job *bigquery.Job) error {
+	pauses := backoff.NewExponentialBackOff()
+	pauses.InitialInterval, pauses.MaxInterval = 10*time.Millisecond, 5*time.Second
+	for {
+		status, err := job.Status(ctx)
+		if err != nil {
+			return fmt.Errorf("poll job %s: %w", job.ID(), explain(err))
+		}
+		if status.Done() {
+			if err := status.Err(); err != nil {
+				return &jobFailed{job.ID(), explain(err)}
+			}
+			return nil
+		}
+		if err := sleep(ctx, pauses.NextBackOff()); err != nil {
+			return fmt.Errorf("poll job %s: %w", job.ID(), err)
+		}
+	}
+}
+
+// eachRow calls f on every row of the result of a job that has ended.
+func eachRow(ctx context.Context, job *bigquery.Job, f func([]bigquery.Value) error) error {
+	rows, err := job.Read(ctx)
+	if err != nil {
+		return fmt.Errorf("read result of job %s: %w", job.ID(), explain(err))
+	}
+	for {
+		var row []bigquery.Value
+		switch err := rows.Next(&row); {
+		case errors.Is(err, iterator.Done):
+			return nil
+		case err != nil:
+			return fmt.Errorf("read result of job %s: %w", job.ID(), explain(err))
+		}
+		if err := f(row); err != nil {
+			return fmt.Errorf("read result of job %s: %w", job.ID(), err)
+		}
+	}
+}
+
+// retry tries again, for a while, what fails for a reason that passes: a
+// conflict between transactions, say, which are cancelled, not queued.
+func retry(ctx context.Context, try func() error) error {
+	pauses := backoff.NewExponentialBackOff() // with jitter
+	pauses.InitialInterval, pauses.MaxInterval = 250*time.Millisecond, 15*time.Second
+	began := time.Now()
+	for {
+		err := try()
+		if !errors.Is(err, connector.ErrUnavailable) || time.Since(began) > retryFor || ctx.Err() != nil {
+			return err
+		}
+		if sleep(ctx, pauses.NextBackOff()) != nil {
+			return err
+		}
+	}
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// nameOf is the name of the job of a merge: the same for the same batches
+// behind the same fence, whoever asks.
+func nameOf(c Config, m *connector.Merge) string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s.%s.%s %d %s", c.Project, c.Dataset, m.Table.Name, m.Fence, strings.Join(idsOf(m), " ")))
+	return fmt.Sprintf("vitalsink_merge_%s_%x", m.Table.Name, sum[:16])
+}
+
+// attempts remember how often jobs have failed, so that they need not be asked
+// for one by one. Nothing is lost with them.
+type attempts struct {
+	mu    sync.Mutex
+	known map[string]int
+}
+
+func (a *attempts) of(name string) int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.known[name]
+}
+
+func (a *attempts) next(name string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.known == nil {
+		a.known = map[string]int{}
+	}
+	a.known[name]++
+}
+
+func (a *attempts) forget(name string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delete(a.known, name)
+}

@@ -1,0 +1,8 @@
+{{- /* What a part needs to know of the table: the literal bounds stand right at the scan, where they prune. */ -}}
+(
+    SELECT {{idents .Key}}, _version{{if .Sticky}}, {{ident .Sticky}}{{end}}
+    FROM {{table .Table}} AS T
+    WHERE {{.Part.Target.SQL "T"}}
+{{- if .Part.Resources}} AND T.resource IN ({{literals .Part.Resources}}){{end}}
+)
+{{- /* no line break */ -}}

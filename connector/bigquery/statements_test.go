@@ -1,0 +1,119 @@
+package bigquery
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"vitalsink/connector"
+	"vitalsink/schemas"
+)
+
+var update = flag.Bool("update", false, "write the golden statements anew")
+
+const goldenDir = "../../testdata/sql/bigquery"
+
+// TestStatements: what BigQuery is asked to run, as files to read.
+func TestStatements(t *testing.T) {
+	rendered := renderAll(t)
+	if *update {
+		for name, text := range rendered {
+			if err := os.WriteFile(filepath.Join(goldenDir, name), []byte(text+"\n"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	files, err := filepath.Glob(filepath.Join(goldenDir, "*.sql"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		name := filepath.Base(file)
+		want, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(string(want), rendered[name]+"\n"); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+		delete(rendered, name)
+	}
+	for name := range rendered {
+		t.Errorf("%s is not there; write it with -update", name)
+	}
+}
+
+func mustDay(s string) time.Time {
+	d, err := time.Parse(time.DateOnly, s)
+	if err != nil {
+		panic(err)
+	}
+	return d
+}
+
+// renderAll renders each statement for the tables that differ in it.
+func renderAll(t *testing.T) map[string]string {
+	t.Helper()
+	c, err := schemas.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := newStatements("project", "health")
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := map[string]string{}
+	render := func(name, file string, names any) {
+		t.Helper()
+		text, err := s.render(file, names)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out[name+".sql"] = text
+	}
+	render("pending", "pending.sql", nil)
+	for _, table := range []string{"timeseries", "sleep", "devices", "quarantine"} {
+		m := goldenMerge(c.Table(table))
+		n := namesFor(m, maxPartitions)
+		n.Part = n.Parts[0]
+		render("probe_"+table, "probe.sql", n)
+		render("merge_insert_"+table, "merge.sql", n)
+		render("landed_"+table, "landed.sql", n)
+		render("fill_fence_"+table, "fill_fence.sql", n)
+		n.Updates = updatesOf(m.Table, []probed{{day: mustDay("2026-11-22")}, {null: true}})
+		render("merge_update_"+table, "merge.sql", n)
+	}
+	wide := goldenMerge(c.Table("timeseries"))
+	for i := range 4_500 { // more than a statement may change
+		wide.Batches[0].Days = append(wide.Batches[0].Days, mustDay("2010-01-01").Add(time.Duration(i)*day))
+	}
+	render("merge_wide_timeseries", "merge.sql", namesFor(wide, maxPartitions))
+	for _, v := range c.Views() {
+		render("view_"+v.Name, "view.sql", viewNames{v})
+	}
+	return out
+}
+
+// goldenMerge is a merge of two batches, with a day of 2019 among those of
+// today, and a row without a day where there can be one.
+func goldenMerge(t *schemas.Table) *connector.Merge {
+	appended := time.Date(2026, 11, 23, 10, 0, 0, 123456000, time.UTC)
+	b := connector.Registered{ID: "b1", Table: t.Name, AppendedAt: appended, Rows: 3, CatalogueVersion: 1}
+	if t.Partition != nil {
+		b.Days = []time.Time{mustDay("2019-03-01"), mustDay("2026-11-22"), mustDay("2026-11-23")}
+	}
+	if t.StickyColumn() != "" {
+		b.RowsWithoutDay = 1
+	}
+	if t.IsKey("resource") {
+		b.Resources = []string{"heartrate", "glucose"}
+	}
+	return &connector.Merge{
+		ID: "m1", Table: t, Fence: 7, MergedAt: appended.Add(time.Minute),
+		Batches: []connector.Registered{b, {ID: "b2", Table: t.Name, AppendedAt: appended.Add(time.Second), Rows: 1}},
+	}
+}

@@ -1,0 +1,26 @@
+package connectortest
+
+import (
+	"testing"
+
+	"vitalsink/connector"
+)
+
+// Store is a warehouse under test, and a look into its tables.
+type Store interface {
+	connector.Warehouse
+	// Latest are the rows of a versioned table, tombstones too, values as
+	// Text gives them.
+	Latest(t testing.TB, table string) []Row
+	// View are the rows that people see.
+	View(t testing.TB, view string) []Row
+	// Ledger sums up the ledger.
+	Ledger(t testing.TB) connector.MergeBooks
+	// Merged are the ids of the batches that the merges of the ledger took, as
+	// often as they stand there.
+	Merged(t testing.TB) []string
+	// EmptyFence deletes what is in the fence of a table.
+	EmptyFence(t testing.TB, table string)
+	// RegisterAgain enters a batch that is registered once more, as it is.
+	RegisterAgain(t testing.TB, batchID string)
+}

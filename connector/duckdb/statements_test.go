@@ -1,0 +1,130 @@
+//go:build cgo
+
+package duckdb
+
+import (
+	"flag"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"vitalsink/schemas"
+)
+
+var update = flag.Bool("update", false, "write testdata/sql/duckdb anew")
+
+const goldenDir = "../../testdata/sql/duckdb"
+
+// rendering renders statements as the warehouse does, by the name of their file.
+type rendering struct {
+	*store
+	t     *testing.T
+	texts map[string]string
+}
+
+func (r *rendering) add(name string) func(text string, err error) {
+	return func(text string, err error) {
+		r.t.Helper()
+		if err != nil {
+			r.t.Fatalf("%s: %v", name, err)
+		}
+		r.texts[name+".sql"] = strings.TrimSpace(text) + "\n"
+	}
+}
+
+// statements are those of one table whose partition is part of the key and of
+// one with a sticky column, and what there is beside them.
+func statements(t *testing.T) map[string]string {
+	templates, err := newTemplates()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := catalogue(t)
+	r := &rendering{&store{catalogue: c, templates: templates, database: "warehouse"}, t, map[string]string{}}
+	for _, name := range []string{schemas.TimeseriesTable, "sleep"} {
+		table := c.Table(name)
+		for _, file := range []string{"raise_fence", "count_fence", "winners", "stage", "count_stale", "merge"} {
+			r.add(file + "_" + name)(r.render(file+".sql", namesOf(table)))
+		}
+		r.add("append_" + name)(r.appendStatement(table))
+		for _, st := range storeTables(c, table) {
+			r.add("create_table_" + st.Name)(r.render("create_table.sql", st))
+		}
+	}
+	for _, name := range []string{"taken", "count_log", "pending"} {
+		r.add(name)(r.render(name+".sql", nil))
+	}
+	r.add("fences")(r.render("fences.sql", r.fenceNames()))
+	for _, name := range []string{schemas.BatchesTable, schemas.MergesTable} {
+		r.add("insert_row_" + name)(r.insertStatement(c.Table(name)))
+		r.add("create_table_" + name)(r.render("create_table.sql", storeTables(c, c.Table(name))[0]))
+	}
+	for _, v := range c.Views() {
+		// Of a table, of a resource, with a column that is hidden, of an
+		// append-only table.
+		if slices.Contains([]string{"sleep", "heartrate", "note", schemas.QuarantineTable, schemas.BatchesTable}, v.Name) {
+			r.add("create_view_" + v.Name)(r.viewStatement(v))
+		}
+	}
+	return r.texts
+}
+
+// TestStatements compares the statements with files that a person can read.
+// With -update it writes them.
+func TestStatements(t *testing.T) {
+	got := statements(t)
+	files, err := filepath.Glob(filepath.Join(goldenDir, "*.sql"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		if _, ok := got[filepath.Base(file)]; ok {
+			continue
+		}
+		if !*update {
+			t.Errorf("%s: no such statement; write the files anew with -update", file)
+		} else if err := os.Remove(file); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(got)) {
+		file := filepath.Join(goldenDir, name)
+		if *update {
+			if err := os.WriteFile(file, []byte(got[name]), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(string(want), got[name]); d != "" {
+			t.Errorf("%s (-want +got):\n%s", name, d)
+		}
+	}
+}
+
+// TestStatementsComplete: every template is among them, by itself or within
+// another.
+func TestStatementsComplete(t *testing.T) {
+	names := slices.Collect(maps.Keys(statements(t)))
+	err := fs.WalkDir(sqlFiles, "sql", func(path string, d fs.DirEntry, err error) error {
+		template := strings.TrimSuffix(d.Name(), ".sql")
+		if d.IsDir() || template == "earlier" { // it is part of two others
+			return err
+		}
+		if !slices.ContainsFunc(names, func(n string) bool { return n == template+".sql" || strings.HasPrefix(n, template+"_") }) {
+			t.Errorf("%s is in no file of %s", path, goldenDir)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}

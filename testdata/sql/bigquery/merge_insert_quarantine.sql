@@ -1,0 +1,60 @@
+DECLARE found, superseded, stale, applied INT64 DEFAULT 0;
+BEGIN TRANSACTION;
+
+-- Whoever raises the fence first wins; the other starts over.
+UPDATE `project.health_store.quarantine_fence` SET n = n + 1 WHERE n = @fence;
+IF @@row_count != 1 THEN
+    IF (SELECT COUNT(*) FROM `project.health_store.quarantine_fence`) != 1 THEN
+        RAISE USING MESSAGE = 'vitalsink: there must be one row in quarantine_fence';
+    END IF;
+    RAISE USING MESSAGE = 'vitalsink: another fold was faster';
+END IF;
+IF EXISTS (
+    SELECT 1 FROM `project.health_store.merges` AS m, UNNEST(m.batch_ids) AS id
+    WHERE m.merged_at >= TIMESTAMP '2026-11-22 10:00:00.123456+00' AND m.table_name = 'quarantine' AND id IN UNNEST(@ids)
+) THEN
+    RAISE USING MESSAGE = 'vitalsink: a batch is merged already';
+END IF;
+
+-- Of each key the newest version, and how many there are.
+CREATE TEMP TABLE source AS
+SELECT `message_id`, `_index`, `part`, `published_at`, `reason`, `detail`, `json_path`, `user_id`, `event_type`, `attributes`, `payload_bytes`, `payload`, `_version`, `_version_at`, `_message_id`, `_deleted`,
+    COUNT(*) OVER (PARTITION BY `message_id`, `_index`, `part`) AS _versions
+FROM `project.health_store.quarantine_log`
+WHERE _batch_id IN UNNEST(@ids) AND _appended_at >= TIMESTAMP '2026-11-23 10:00:00.123456+00'
+QUALIFY ROW_NUMBER() OVER (PARTITION BY `message_id`, `_index`, `part` ORDER BY _version DESC) = 1;
+
+-- What the table has of each: nothing, something older, or this or something newer.
+CREATE TEMP TABLE staged AS
+SELECT S.`message_id`, S.`_index`, S.`part`, S.`published_at`, S.`reason`, S.`detail`, S.`json_path`, S.`user_id`, S.`event_type`, S.`attributes`, S.`payload_bytes`, S.`payload`, S.`_version`, S.`_version_at`, S.`_message_id`, S.`_deleted`, S._versions,
+    CASE
+        WHEN T._version IS NULL THEN 'new'
+        WHEN S._version > T._version THEN 'newer'
+        ELSE 'stale'
+    END AS _state
+FROM source AS S
+LEFT JOIN (
+    SELECT `message_id`, `_index`, `part`, _version
+    FROM `project.health_store.quarantine` AS T
+    WHERE TRUE /* not pruned: the table is not partitioned */
+) AS T
+ON T.`message_id` = S.`message_id` AND T.`_index` = S.`_index` AND T.`part` = S.`part`
+WHERE TRUE /* not pruned: the table is not partitioned */;
+SET (found, superseded, stale) = (
+    SELECT AS STRUCT IFNULL(SUM(_versions), 0), IFNULL(SUM(_versions - 1), 0), COUNTIF(_state = 'stale') FROM staged
+);
+
+INSERT INTO `project.health_store.quarantine` (`message_id`, `_index`, `part`, `published_at`, `reason`, `detail`, `json_path`, `user_id`, `event_type`, `attributes`, `payload_bytes`, `payload`, `_version`, `_version_at`, `_message_id`, `_deleted`)
+SELECT S.`message_id`, S.`_index`, S.`part`, S.`published_at`, S.`reason`, S.`detail`, S.`json_path`, S.`user_id`, S.`event_type`, S.`attributes`, S.`payload_bytes`, S.`payload`, S.`_version`, S.`_version_at`, S.`_message_id`, S.`_deleted`
+FROM staged AS S
+WHERE S._state = 'new' AND TRUE /* not pruned: the table is not partitioned */;
+SET applied = applied + @@row_count;
+
+IF found != @registered OR found != applied + superseded + stale THEN
+    RAISE USING MESSAGE = FORMAT('%s {registered=%d, found=%d, applied=%d, superseded=%d, stale=%d}',
+        'vitalsink: books do not balance', @registered, found, applied, superseded, stale);
+END IF;
+INSERT INTO `project.health_store.merges` (merge_id, table_name, batch_ids, merged_at, rows_registered, rows_applied, rows_superseded, rows_stale, rows_erased, bytes_billed, job_id)
+VALUES (@merge_id, 'quarantine', @ids, @merged_at, @registered, applied, superseded, stale, 0, NULL, @job_id);
+COMMIT TRANSACTION;
+SELECT @registered AS registered, applied AS applied, superseded AS superseded, stale AS stale;

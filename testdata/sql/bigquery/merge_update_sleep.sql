@@ -1,0 +1,89 @@
+DECLARE found, superseded, stale, applied INT64 DEFAULT 0;
+BEGIN TRANSACTION;
+
+-- Whoever raises the fence first wins; the other starts over.
+UPDATE `project.health_store.sleep_fence` SET n = n + 1 WHERE n = @fence;
+IF @@row_count != 1 THEN
+    IF (SELECT COUNT(*) FROM `project.health_store.sleep_fence`) != 1 THEN
+        RAISE USING MESSAGE = 'vitalsink: there must be one row in sleep_fence';
+    END IF;
+    RAISE USING MESSAGE = 'vitalsink: another fold was faster';
+END IF;
+IF EXISTS (
+    SELECT 1 FROM `project.health_store.merges` AS m, UNNEST(m.batch_ids) AS id
+    WHERE m.merged_at >= TIMESTAMP '2026-11-22 10:00:00.123456+00' AND m.table_name = 'sleep' AND id IN UNNEST(@ids)
+) THEN
+    RAISE USING MESSAGE = 'vitalsink: a batch is merged already';
+END IF;
+
+-- Of each key the newest version, and how many there are.
+CREATE TEMP TABLE source AS
+SELECT `user_id`, `id`, `team_id`, `client_user_id`, `date`, `calendar_date`, `bedtime_start`, `bedtime_stop`, `type`, `timezone_offset`, `duration`, `total`, `awake`, `light`, `rem`, `deep`, `score`, `recovery_readiness_score`, `hr_lowest`, `hr_average`, `hr_resting`, `efficiency`, `latency`, `temperature_delta`, `skin_temperature`, `hr_dip`, `state`, `average_hrv`, `respiratory_rate`, `sleep_stream`, `source_provider`, `source_type`, `source_app_id`, `source_device_id`, `source_sport`, `source_workout_id`, MIN(`created_at`) OVER (PARTITION BY `user_id`, `id`) AS `created_at`, `updated_at`, `_extra`, `_version`, `_version_at`, `_message_id`, `_deleted`,
+    COUNT(*) OVER (PARTITION BY `user_id`, `id`) AS _versions
+FROM `project.health_store.sleep_log`
+WHERE _batch_id IN UNNEST(@ids) AND _appended_at >= TIMESTAMP '2026-11-23 10:00:00.123456+00'
+QUALIFY ROW_NUMBER() OVER (PARTITION BY `user_id`, `id` ORDER BY _version DESC) = 1;
+
+-- What the table has of each: nothing, something older, or this or something newer.
+CREATE TEMP TABLE staged AS
+SELECT S.`user_id`, S.`id`, S.`team_id`, S.`client_user_id`, S.`date`, S.`calendar_date`, S.`bedtime_start`, S.`bedtime_stop`, S.`type`, S.`timezone_offset`, S.`duration`, S.`total`, S.`awake`, S.`light`, S.`rem`, S.`deep`, S.`score`, S.`recovery_readiness_score`, S.`hr_lowest`, S.`hr_average`, S.`hr_resting`, S.`efficiency`, S.`latency`, S.`temperature_delta`, S.`skin_temperature`, S.`hr_dip`, S.`state`, S.`average_hrv`, S.`respiratory_rate`, S.`sleep_stream`, S.`source_provider`, S.`source_type`, S.`source_app_id`, S.`source_device_id`, S.`source_sport`, S.`source_workout_id`, S.`created_at`, S.`updated_at`, S.`_extra`, S.`_version`, S.`_version_at`, S.`_message_id`, S.`_deleted`, S._versions,
+    CASE
+        WHEN T._version IS NULL THEN 'new'
+        WHEN S._version > T._version OR (S.`created_at` IS NOT NULL AND (T.`created_at` IS NULL OR S.`created_at` < T.`created_at`)) THEN 'newer'
+        ELSE 'stale'
+    END AS _state
+FROM source AS S
+LEFT JOIN (
+    SELECT `user_id`, `id`, _version, `created_at`
+    FROM `project.health_store.sleep` AS T
+    WHERE ((T.`created_at` >= TIMESTAMP '2019-03-01 00:00:00+00' AND T.`created_at` < TIMESTAMP '2019-03-02 00:00:00+00') OR (T.`created_at` >= TIMESTAMP '2026-11-22 00:00:00+00' AND T.`created_at` < TIMESTAMP '2026-11-24 00:00:00+00') OR T.`created_at` IS NULL)
+) AS T
+ON T.`user_id` = S.`user_id` AND T.`id` = S.`id`
+WHERE ((S.`created_at` >= TIMESTAMP '2019-03-01 00:00:00+00' AND S.`created_at` < TIMESTAMP '2019-03-02 00:00:00+00') OR (S.`created_at` >= TIMESTAMP '2026-11-22 00:00:00+00' AND S.`created_at` < TIMESTAMP '2026-11-24 00:00:00+00'));
+INSERT INTO staged (`user_id`, `id`, `team_id`, `client_user_id`, `date`, `calendar_date`, `bedtime_start`, `bedtime_stop`, `type`, `timezone_offset`, `duration`, `total`, `awake`, `light`, `rem`, `deep`, `score`, `recovery_readiness_score`, `hr_lowest`, `hr_average`, `hr_resting`, `efficiency`, `latency`, `temperature_delta`, `skin_temperature`, `hr_dip`, `state`, `average_hrv`, `respiratory_rate`, `sleep_stream`, `source_provider`, `source_type`, `source_app_id`, `source_device_id`, `source_sport`, `source_workout_id`, `created_at`, `updated_at`, `_extra`, `_version`, `_version_at`, `_message_id`, `_deleted`, _versions, _state)
+SELECT S.`user_id`, S.`id`, S.`team_id`, S.`client_user_id`, S.`date`, S.`calendar_date`, S.`bedtime_start`, S.`bedtime_stop`, S.`type`, S.`timezone_offset`, S.`duration`, S.`total`, S.`awake`, S.`light`, S.`rem`, S.`deep`, S.`score`, S.`recovery_readiness_score`, S.`hr_lowest`, S.`hr_average`, S.`hr_resting`, S.`efficiency`, S.`latency`, S.`temperature_delta`, S.`skin_temperature`, S.`hr_dip`, S.`state`, S.`average_hrv`, S.`respiratory_rate`, S.`sleep_stream`, S.`source_provider`, S.`source_type`, S.`source_app_id`, S.`source_device_id`, S.`source_sport`, S.`source_workout_id`, S.`created_at`, S.`updated_at`, S.`_extra`, S.`_version`, S.`_version_at`, S.`_message_id`, S.`_deleted`, S._versions,
+    CASE
+        WHEN T._version IS NULL THEN 'new'
+        WHEN S._version > T._version OR (S.`created_at` IS NOT NULL AND (T.`created_at` IS NULL OR S.`created_at` < T.`created_at`)) THEN 'newer'
+        ELSE 'stale'
+    END AS _state
+FROM source AS S
+LEFT JOIN (
+    SELECT `user_id`, `id`, _version, `created_at`
+    FROM `project.health_store.sleep` AS T
+    WHERE TRUE /* not pruned: rows without a day can have theirs in any partition */
+) AS T
+ON T.`user_id` = S.`user_id` AND T.`id` = S.`id`
+WHERE (S.`created_at` IS NULL);
+SET (found, superseded, stale) = (
+    SELECT AS STRUCT IFNULL(SUM(_versions), 0), IFNULL(SUM(_versions - 1), 0), COUNTIF(_state = 'stale') FROM staged
+);
+
+MERGE INTO `project.health_store.sleep` AS T
+USING (SELECT * FROM staged WHERE _state = 'newer') AS S
+ON T.`user_id` = S.`user_id` AND T.`id` = S.`id` AND ((T.`created_at` >= TIMESTAMP '2026-11-22 00:00:00+00' AND T.`created_at` < TIMESTAMP '2026-11-23 00:00:00+00') OR T.`created_at` IS NULL)
+WHEN MATCHED AND S._version > T._version THEN UPDATE SET
+    `team_id` = S.`team_id`, `client_user_id` = S.`client_user_id`, `date` = S.`date`, `calendar_date` = S.`calendar_date`, `bedtime_start` = S.`bedtime_start`, `bedtime_stop` = S.`bedtime_stop`, `type` = S.`type`, `timezone_offset` = S.`timezone_offset`, `duration` = S.`duration`, `total` = S.`total`, `awake` = S.`awake`, `light` = S.`light`, `rem` = S.`rem`, `deep` = S.`deep`, `score` = S.`score`, `recovery_readiness_score` = S.`recovery_readiness_score`, `hr_lowest` = S.`hr_lowest`, `hr_average` = S.`hr_average`, `hr_resting` = S.`hr_resting`, `efficiency` = S.`efficiency`, `latency` = S.`latency`, `temperature_delta` = S.`temperature_delta`, `skin_temperature` = S.`skin_temperature`, `hr_dip` = S.`hr_dip`, `state` = S.`state`, `average_hrv` = S.`average_hrv`, `respiratory_rate` = S.`respiratory_rate`, `sleep_stream` = S.`sleep_stream`, `source_provider` = S.`source_provider`, `source_type` = S.`source_type`, `source_app_id` = S.`source_app_id`, `source_device_id` = S.`source_device_id`, `source_sport` = S.`source_sport`, `source_workout_id` = S.`source_workout_id`, `created_at` = CASE WHEN T.`created_at` IS NULL OR S.`created_at` < T.`created_at` THEN S.`created_at` ELSE T.`created_at` END, `updated_at` = S.`updated_at`, `_extra` = S.`_extra`, `_version` = S.`_version`, `_version_at` = S.`_version_at`, `_message_id` = S.`_message_id`, `_deleted` = S.`_deleted`
+WHEN MATCHED AND (S.`created_at` IS NOT NULL AND (T.`created_at` IS NULL OR S.`created_at` < T.`created_at`)) THEN UPDATE SET `created_at` = S.`created_at`;
+SET applied = applied + @@row_count;
+
+INSERT INTO `project.health_store.sleep` (`user_id`, `id`, `team_id`, `client_user_id`, `date`, `calendar_date`, `bedtime_start`, `bedtime_stop`, `type`, `timezone_offset`, `duration`, `total`, `awake`, `light`, `rem`, `deep`, `score`, `recovery_readiness_score`, `hr_lowest`, `hr_average`, `hr_resting`, `efficiency`, `latency`, `temperature_delta`, `skin_temperature`, `hr_dip`, `state`, `average_hrv`, `respiratory_rate`, `sleep_stream`, `source_provider`, `source_type`, `source_app_id`, `source_device_id`, `source_sport`, `source_workout_id`, `created_at`, `updated_at`, `_extra`, `_version`, `_version_at`, `_message_id`, `_deleted`)
+SELECT S.`user_id`, S.`id`, S.`team_id`, S.`client_user_id`, S.`date`, S.`calendar_date`, S.`bedtime_start`, S.`bedtime_stop`, S.`type`, S.`timezone_offset`, S.`duration`, S.`total`, S.`awake`, S.`light`, S.`rem`, S.`deep`, S.`score`, S.`recovery_readiness_score`, S.`hr_lowest`, S.`hr_average`, S.`hr_resting`, S.`efficiency`, S.`latency`, S.`temperature_delta`, S.`skin_temperature`, S.`hr_dip`, S.`state`, S.`average_hrv`, S.`respiratory_rate`, S.`sleep_stream`, S.`source_provider`, S.`source_type`, S.`source_app_id`, S.`source_device_id`, S.`source_sport`, S.`source_workout_id`, S.`created_at`, S.`updated_at`, S.`_extra`, S.`_version`, S.`_version_at`, S.`_message_id`, S.`_deleted`
+FROM staged AS S
+WHERE S._state = 'new' AND ((S.`created_at` >= TIMESTAMP '2019-03-01 00:00:00+00' AND S.`created_at` < TIMESTAMP '2019-03-02 00:00:00+00') OR (S.`created_at` >= TIMESTAMP '2026-11-22 00:00:00+00' AND S.`created_at` < TIMESTAMP '2026-11-24 00:00:00+00'));
+SET applied = applied + @@row_count;
+
+INSERT INTO `project.health_store.sleep` (`user_id`, `id`, `team_id`, `client_user_id`, `date`, `calendar_date`, `bedtime_start`, `bedtime_stop`, `type`, `timezone_offset`, `duration`, `total`, `awake`, `light`, `rem`, `deep`, `score`, `recovery_readiness_score`, `hr_lowest`, `hr_average`, `hr_resting`, `efficiency`, `latency`, `temperature_delta`, `skin_temperature`, `hr_dip`, `state`, `average_hrv`, `respiratory_rate`, `sleep_stream`, `source_provider`, `source_type`, `source_app_id`, `source_device_id`, `source_sport`, `source_workout_id`, `created_at`, `updated_at`, `_extra`, `_version`, `_version_at`, `_message_id`, `_deleted`)
+SELECT S.`user_id`, S.`id`, S.`team_id`, S.`client_user_id`, S.`date`, S.`calendar_date`, S.`bedtime_start`, S.`bedtime_stop`, S.`type`, S.`timezone_offset`, S.`duration`, S.`total`, S.`awake`, S.`light`, S.`rem`, S.`deep`, S.`score`, S.`recovery_readiness_score`, S.`hr_lowest`, S.`hr_average`, S.`hr_resting`, S.`efficiency`, S.`latency`, S.`temperature_delta`, S.`skin_temperature`, S.`hr_dip`, S.`state`, S.`average_hrv`, S.`respiratory_rate`, S.`sleep_stream`, S.`source_provider`, S.`source_type`, S.`source_app_id`, S.`source_device_id`, S.`source_sport`, S.`source_workout_id`, S.`created_at`, S.`updated_at`, S.`_extra`, S.`_version`, S.`_version_at`, S.`_message_id`, S.`_deleted`
+FROM staged AS S
+WHERE S._state = 'new' AND (S.`created_at` IS NULL);
+SET applied = applied + @@row_count;
+
+IF found != @registered OR found != applied + superseded + stale THEN
+    RAISE USING MESSAGE = FORMAT('%s {registered=%d, found=%d, applied=%d, superseded=%d, stale=%d}',
+        'vitalsink: books do not balance', @registered, found, applied, superseded, stale);
+END IF;
+INSERT INTO `project.health_store.merges` (merge_id, table_name, batch_ids, merged_at, rows_registered, rows_applied, rows_superseded, rows_stale, rows_erased, bytes_billed, job_id)
+VALUES (@merge_id, 'sleep', @ids, @merged_at, @registered, applied, superseded, stale, 0, NULL, @job_id);
+COMMIT TRANSACTION;
+SELECT @registered AS registered, applied AS applied, superseded AS superseded, stale AS stale;

@@ -1,0 +1,3 @@
+SELECT `user_id`, `id`, `team_id`, `client_user_id`, `date`, `calendar_date`, `calories_total`, `calories_active`, `steps`, `daily_movement`, `distance`, `low`, `medium`, `high`, `floors_climbed`, `time_zone`, `timezone_offset`, `heart_rate_avg_bpm`, `heart_rate_min_bpm`, `heart_rate_max_bpm`, `heart_rate_resting_bpm`, `heart_rate_avg_walking_bpm`, `wheelchair_use`, `wheelchair_push`, `source_provider`, `source_type`, `source_app_id`, `source_device_id`, `source_sport`, `source_workout_id`, `created_at`, `updated_at`, `_extra`, `_version`, `_version_at`, `_message_id`, `_deleted`
+FROM `project.health_store.activity`
+WHERE NOT _deleted

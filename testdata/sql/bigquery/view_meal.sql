@@ -1,0 +1,3 @@
+SELECT `user_id`, `id`, `team_id`, `client_user_id`, `priority_id`, `source_id`, `provider_id`, `timestamp`, `calendar_date`, `name`, `energy_unit`, `energy_value`, `macros_carbs`, `macros_protein`, `macros_fats_saturated`, `macros_fats_monounsaturated`, `macros_fats_polyunsaturated`, `macros_fats_omega3`, `macros_fats_omega6`, `macros_fats_total`, `macros_alcohol`, `macros_water`, `macros_fibre`, `macros_sugar`, `macros_cholesterol`, `micros_minerals`, `micros_trace_elements`, `micros_vitamins`, `data`, `source_provider`, `source_type`, `source_app_id`, `source_device_id`, `source_sport`, `source_workout_id`, `created_at`, `updated_at`, `_extra`, `_version`, `_version_at`, `_message_id`, `_deleted`
+FROM `project.health_store.meal`
+WHERE NOT _deleted

@@ -1,0 +1,3 @@
+SELECT `message_id`, `_index`, `part`, `published_at`, `reason`, `detail`, `json_path`, `user_id`, `event_type`, `attributes`, `payload_bytes`, `_version`, `_version_at`, `_message_id`, `_deleted`
+FROM `project.health_store.quarantine`
+WHERE NOT _deleted

@@ -1,0 +1,3 @@
+SELECT `user_id`, `id`, `team_id`, `client_user_id`, `title`, `timezone_offset`, `average_hr`, `max_hr`, `distance`, `calendar_date`, `time_start`, `time_end`, `calories`, `sport_id`, `sport_name`, `sport_slug`, `hr_zones`, `moving_time`, `total_elevation_gain`, `elev_high`, `elev_low`, `average_speed`, `max_speed`, `average_watts`, `device_watts`, `max_watts`, `weighted_average_watts`, `steps`, `map_polyline`, `map_summary_polyline`, `provider_id`, `source_provider`, `source_type`, `source_app_id`, `source_device_id`, `source_sport`, `source_workout_id`, `created_at`, `updated_at`, `_extra`, `_version`, `_version_at`, `_message_id`, `_deleted`
+FROM `project.health_store.workouts`
+WHERE NOT _deleted

@@ -1,0 +1,21 @@
+CREATE TABLE IF NOT EXISTS store."batches" (
+    "batch_id" VARCHAR NOT NULL,
+    "table_name" VARCHAR NOT NULL,
+    "lane" VARCHAR NOT NULL,
+    "catalogue_version" BIGINT NOT NULL,
+    "appended_at" TIMESTAMPTZ NOT NULL,
+    "registered_at" TIMESTAMPTZ NOT NULL,
+    "rows" BIGINT NOT NULL,
+    "rows_decoded" BIGINT NOT NULL,
+    "rows_quarantined" BIGINT NOT NULL,
+    "rows_erased" BIGINT NOT NULL,
+    "messages" BIGINT NOT NULL,
+    "messages_landed" BIGINT NOT NULL,
+    "messages_partly_quarantined" BIGINT NOT NULL,
+    "messages_quarantined" BIGINT NOT NULL,
+    "messages_empty" BIGINT NOT NULL,
+    "versions_clamped" BIGINT NOT NULL,
+    "days" DATE[],
+    "rows_without_day" BIGINT NOT NULL,
+    "resources" VARCHAR[]
+)

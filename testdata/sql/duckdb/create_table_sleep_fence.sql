@@ -1,0 +1,3 @@
+CREATE TABLE IF NOT EXISTS store."sleep_fence" (
+    "n" BIGINT NOT NULL
+)

@@ -1,0 +1,3 @@
+CREATE TABLE IF NOT EXISTS store."timeseries_fence" (
+    "n" BIGINT NOT NULL
+)
