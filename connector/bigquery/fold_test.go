@@ -202,19 +202,21 @@ func (s inspected) holdsFence() bool {
 // starts over.
 func TestFoldsAtEveryPoint(t *testing.T) {
 	points := 0
-	for ; ; points++ {
-		if !foldDuringFold(t, points) {
-			break
+	for _, at := range moments {
+		for met := true; met; at.Skip++ {
+			at.Effect = bigquerytest.Pass
+			t.Run(fmt.Sprintf("%s %d", at.Call, at.Skip), func(t *testing.T) { met = foldDuringFold(t, at) })
+			points++
 		}
 	}
-	if points < 10 {
+	if points < 30 {
 		t.Errorf("only %d points were tried", points)
 	}
 }
 
 // foldDuringFold lets another folder begin before a call or statement of a
 // fold. It is false if there are no so many.
-func foldDuringFold(t *testing.T, point int) bool {
+func foldDuringFold(t *testing.T, at bigquerytest.Fault) bool {
 	t.Helper()
 	s := openTest(t)
 	other := inspected{s.server.open(t), s.server}
@@ -224,26 +226,27 @@ func foldDuringFold(t *testing.T, point int) bool {
 	var done sync.WaitGroup
 	var otherErr error
 	met := false
-	s.server.Inject(bigquerytest.Fault{Skip: point, Effect: bigquerytest.Pass, Do: func(string) {
+	at.Do = func(string) {
 		met = true
 		other.ingest(t, sleepOf(3))
 		done.Go(func() { _, otherErr = other.folder().Fold(context.Background()) })
 		if !s.holdsFence() {
 			done.Wait() // it commits before we go on
 		}
-	}})
+	}
+	s.server.Inject(at)
 	_, err := s.folder().Fold(context.Background())
 	s.server.Heal()
 	done.Wait()
 	if err := errors.Join(err, otherErr); err != nil {
-		t.Errorf("point %d: %v", point, err)
+		t.Error(err)
 	}
 	s.fold(t)
 	if rows := s.Latest(t, "sleep"); len(rows) != 1 || rows[0]["score"] != map[bool]string{true: "3", false: "2"}[met] {
-		t.Errorf("point %d: %v", point, rows)
+		t.Errorf("latest: %v", rows)
 	}
 	if b := s.Ledger(t); b.Registered != map[bool]int{true: 3, false: 2}[met] || !b.Balanced() {
-		t.Errorf("point %d: ledger %+v", point, b)
+		t.Errorf("ledger: %+v", b)
 	}
 	return met
 }

@@ -24,8 +24,8 @@ const firstShare = 10
 
 // Merge folds batches in one transaction of one job. What would be billed for
 // too many bytes is cut finer: an error, if there are several batches; one
-// batch is looked up in fewer days a statement, and only then it may take all
-// of MaxBytesBilled.
+// batch is looked up in fewer days a statement, and only then in the same way
+// with all of MaxBytesBilled.
 func (w *Warehouse) Merge(ctx context.Context, m *connector.Merge) (connector.MergeBooks, error) {
 	most, limit := maxPartitions, w.config.MaxBytesBilled/firstShare
 	for {

@@ -22,7 +22,7 @@ func (f *fragment) checkComparable() error {
 			begin = i - 2
 		}
 		switch next := f.token(i + 1); {
-		case f.token(begin-1).any(comparisons...), next.any(comparisons...) && !next.is("IN"):
+		case f.token(begin - 1).any(comparisons...), next.any(comparisons...) && !next.is("IN"):
 			return invalid("Comparison is not defined for arguments of type %s at [%d:%d]", typ, t.line, t.col)
 		case f.listed(begin):
 			return invalid("Grouping, ordering or partitioning by expressions of type %s is not allowed at [%d:%d]", typ, t.line, t.col)
@@ -30,7 +30,6 @@ func (f *fragment) checkComparable() error {
 	}
 	return nil
 }
-
 
 // incomparable is the type of a column that cannot be compared.
 func (f *fragment) incomparable(name string) (sqlType, bool) {

@@ -50,7 +50,9 @@ func failure(reason, format string, args ...any) *JobError {
 }
 
 // invalid is an error of a statement.
-func invalid(format string, args ...any) *JobError { return failure(reasonInvalidQuery, format, args...) }
+func invalid(format string, args ...any) *JobError {
+	return failure(reasonInvalidQuery, format, args...)
+}
 
 // missing says that BigQuery can do it, and the stand-in cannot.
 func missing(t token, format string, args ...any) *JobError {

@@ -13,15 +13,15 @@ import (
 
 // execution runs the script of a job on a connection of its own.
 type execution struct {
-	server *Server
-	job    *job
-	conn   *sql.Conn
-	env    *environment
-	tx     *transaction // nil outside
-	single bool         // the text is one statement, no script
-	spent  int64        // bytes billed until now
-	entered *relation   // the table in whose queue it was
-	broken bool         // the connection cannot be used again
+	server  *Server
+	job     *job
+	conn    *sql.Conn
+	env     *environment
+	tx      *transaction // nil outside
+	single  bool         // the text is one statement, no script
+	spent   int64        // bytes billed until now
+	entered *relation    // the table in whose queue it was
+	broken  bool         // the connection cannot be used again
 }
 
 // run runs the whole script. What it leaves behind is undone.

@@ -29,17 +29,17 @@ func (s *Server) handler() http.Handler {
 		call string
 		do   method
 	}{
-		"POST /projects/{project}/datasets":           {"datasets.insert", s.insertDataset},
-		"GET /projects/{project}/datasets/{dataset}":  {CallDatasetsGet, s.getDataset},
-		"POST " + tables:                              {"tables.insert", s.insertTable},
-		"GET " + tables:                               {"tables.list", s.listTables},
-		"GET " + tables + "/{table}":                  {CallTablesGet, s.getTable},
-		"GET " + tables + "/{table}/data":             {CallTabledataList, s.listData},
-		"POST /projects/{project}/jobs":               {CallJobsInsert, s.insertJob},
-		"GET /projects/{project}/jobs/{job}":          {CallJobsGet, s.getJob},
-		"POST /projects/{project}/jobs/{job}/cancel":  {"jobs.cancel", s.cancelJob},
-		"GET /projects/{project}/queries/{job}":       {CallJobsGetQueryResults, s.queryResults},
-		"POST /projects/{project}/queries":            {"jobs.query", s.queryJob},
+		"POST /projects/{project}/datasets":          {"datasets.insert", s.insertDataset},
+		"GET /projects/{project}/datasets/{dataset}": {CallDatasetsGet, s.getDataset},
+		"POST " + tables:                             {"tables.insert", s.insertTable},
+		"GET " + tables:                              {"tables.list", s.listTables},
+		"GET " + tables + "/{table}":                 {CallTablesGet, s.getTable},
+		"GET " + tables + "/{table}/data":            {CallTabledataList, s.listData},
+		"POST /projects/{project}/jobs":              {CallJobsInsert, s.insertJob},
+		"GET /projects/{project}/jobs/{job}":         {CallJobsGet, s.getJob},
+		"POST /projects/{project}/jobs/{job}/cancel": {"jobs.cancel", s.cancelJob},
+		"GET /projects/{project}/queries/{job}":      {CallJobsGetQueryResults, s.queryResults},
+		"POST /projects/{project}/queries":           {"jobs.query", s.queryJob},
 	} {
 		mux.Handle(pattern, s.serve(m.call, m.do))
 	}

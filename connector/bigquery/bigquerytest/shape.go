@@ -141,7 +141,7 @@ func (w *walker) source() {
 }
 
 func (w *walker) push() {
-	query := w.token(w.i + 1).any("SELECT", "WITH")
+	query := w.token(w.i+1).any("SELECT", "WITH")
 	switch {
 	case query:
 		isSource := w.top().expect
