@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"golang.org/x/sync/errgroup"
 
 	"vitalsink/schemas"
 )
@@ -24,7 +25,8 @@ const maxFoldRows = 2_000_000
 // fold leaves the table to the next.
 const maxFailures = 3
 
-// maxLost is how often a fold may lose against others before it gives up.
+// maxLost is how often in a row a fold may lose against others, all that it
+// tried to merge, before it gives up.
 const maxLost = 10
 
 // Folder merges what is registered into the latest tables.
@@ -34,6 +36,8 @@ type Folder struct {
 	Log       *slog.Logger
 	// MaxRows of one merge. Optional, default 2 million.
 	MaxRows int
+	// Merges at once, each of another table. Optional, default 1.
+	Merges int
 	// Metrics are told what happens. Optional.
 	Metrics *Metrics
 
@@ -89,7 +93,7 @@ type folding struct {
 	failed   map[string]error // the last of each table
 	failures map[string]int   // batches that failed alone, since the last success
 	most     map[string]int   // batches of a merge, of tables with one that failed
-	lost     int              // merges, to other folders
+	lost     int              // rounds in a row, to other folders
 }
 
 // round makes one merge per table that has something pending. progress tells
@@ -111,23 +115,47 @@ func (g *folding) round(ctx context.Context) (progress bool, err error) {
 	g.mu.Lock()
 	g.sum.Newer = newer
 	g.mu.Unlock()
-	for _, m := range merges {
-		books, err := g.merge(ctx, m)
-		switch {
+	results := make([]error, len(merges))
+	var each errgroup.Group
+	each.SetLimit(max(1, g.Merges))
+	for i, m := range merges {
+		each.Go(func() error {
+			var books MergeBooks
+			if books, results[i] = g.merge(ctx, m); results[i] == nil {
+				g.mu.Lock()
+				defer g.mu.Unlock()
+				g.done.add(m.Table.Name, books)
+			}
+			return nil
+		})
+	}
+	_ = each.Wait() // every merge has its own result
+	return g.judge(ctx, merges, results)
+}
+
+// judge tells whether another round may find more to do after these merges.
+func (g *folding) judge(ctx context.Context, merges []*Merge, results []error) (progress bool, err error) {
+	lost, done := 0, 0
+	for i, m := range merges {
+		switch err := results[i]; {
 		case err == nil:
-			g.done.add(m.Table.Name, books)
 			g.failures[m.Table.Name] = 0
-			progress = true
+			done++
 		case errors.Is(err, ErrFenced) || errors.Is(err, ErrTaken):
-			g.lost++
-			progress = true
+			lost++
 		case ctx.Err() != nil:
 			return false, ctx.Err()
 		default:
 			progress = g.fail(m, err) || progress
 		}
 	}
-	return progress, nil
+	switch {
+	case done > 0:
+		g.lost = 0
+	case lost > 0:
+		g.lost++
+	}
+	return progress || done+lost > 0, nil
 }
 
 // fail tells what to do after a merge that failed: it is tried with half of the

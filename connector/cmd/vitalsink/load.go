@@ -87,7 +87,7 @@ func (c *loadCommand) Run(ctx context.Context, std streams, log *slog.Logger) (e
 	l := &loading{
 		began:  time.Now(),
 		ingest: &connector.Ingest{Warehouse: warehouse, Catalogue: catalogue, Log: quiet, MaxHeld: memory.held},
-		folder: &connector.Folder{Warehouse: warehouse, Catalogue: catalogue, Log: log, MaxRows: memory.foldRows},
+		folder: &connector.Folder{Warehouse: warehouse, Catalogue: catalogue, Log: log, MaxRows: memory.foldRows, Merges: memory.merges},
 	}
 	l.source = &files.Source{Paths: c.Files, Stdin: std.in, PublishedAt: publishedAt, Began: l.began}
 	stop := showProgress(std.err, l.progress)

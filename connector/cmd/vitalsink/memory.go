@@ -33,6 +33,7 @@ type shares struct {
 	waiting   int64 // messages that the transport has and we have not
 	messages  int   // how many of them may be out of its hands
 	foldRows  int   // rows of one merge that DuckDB can do with its share
+	merges    int   // at once
 }
 
 // rowMemory is what DuckDB takes for a row that it merges, in bytes, with a
@@ -44,6 +45,10 @@ const rowMemory = 400
 // and every merge reads the partitions anew.
 const bigFold = 20_000_000
 
+// bigMerges is how many tables BigQuery merges at once: each takes it a while,
+// however few rows there are.
+const bigMerges = 4
+
 // shares divides the memory up, and tells the garbage collector.
 func (f memoryFlag) shares(of location) (shares, error) {
 	total, err := f.total()
@@ -52,13 +57,13 @@ func (f memoryFlag) shares(of location) (shares, error) {
 	}
 	free := total - programMemory
 	s := shares{
-		total: total, held: free / 6, waiting: free / 16, foldRows: bigFold,
+		total: total, held: free / 6, waiting: free / 16, foldRows: bigFold, merges: bigMerges,
 		// Each has a goroutine that waits, and an entry in the client's books.
 		messages: int(min(50_000, free/(64<<10))),
 	}
 	if !of.isBigQuery() {
 		s.warehouse = free * 2 / 5
-		s.foldRows = int(min(2_000_000, s.warehouse/rowMemory))
+		s.foldRows, s.merges = int(min(2_000_000, s.warehouse/rowMemory)), 1
 	}
 	debug.SetMemoryLimit(free - s.warehouse)
 	return s, nil

@@ -114,7 +114,7 @@ func (c *runCommand) run(ctx context.Context, std streams, log *slog.Logger, sub
 		Connect: func(ctx context.Context) (connector.ClosingSource, error) { return sub.connect(ctx) },
 	}
 	if !c.NoFold {
-		service.Folder = &connector.Folder{Warehouse: warehouse, Catalogue: catalogue, Log: log, MaxRows: memory.foldRows}
+		service.Folder = &connector.Folder{Warehouse: warehouse, Catalogue: catalogue, Log: log, MaxRows: memory.foldRows, Merges: memory.merges}
 		if c.FoldRows != nil {
 			service.Folder.MaxRows = *c.FoldRows
 		}
