@@ -55,6 +55,10 @@ func explain(err error) error {
 	switch {
 	case err == nil, errors.As(err, &known):
 		return err
+	case errors.Is(err, context.Canceled): // what a client adds is left out, too
+		return context.Canceled
+	case errors.Is(err, context.DeadlineExceeded):
+		return context.DeadlineExceeded
 	case errors.As(err, &rest):
 		reason := http.StatusText(rest.Code)
 		if len(rest.Errors) > 0 {
@@ -63,8 +67,6 @@ func explain(err error) error {
 		return explainText(reason, rest.Code, rest.Message)
 	case errors.As(err, &job):
 		return explainText(job.Reason, 0, job.Message)
-	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		return err
 	}
 	if s, ok := statusOf(err); ok {
 		return explainStatus(s)

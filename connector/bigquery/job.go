@@ -22,6 +22,8 @@ const (
 	// retryFor is for how long a job that fails for a passing reason is tried
 	// again: what comes later is for the next fold.
 	retryFor = 2 * time.Minute
+	// callTimeout is for how long Google's client may try one call.
+	callTimeout = time.Minute
 	// jobTimeout is when BigQuery ends a job that hangs.
 	jobTimeout = time.Hour
 )
@@ -53,10 +55,10 @@ func (w *Warehouse) query(ctx context.Context, s statement, f func([]bigquery.Va
 	return retry(ctx, func() error {
 		q := w.client.Query(s.text)
 		s.configure(q)
-		q.JobIDConfig = bigquery.JobIDConfig{JobID: "vitalsink_" + s.step, AddJobIDSuffix: true}
-		job, err := q.Run(ctx)
+		q.JobIDConfig = bigquery.JobIDConfig{JobID: "vitalsink_" + s.step, AddJobIDSuffix: true, Location: w.client.Location}
+		job, err := within(ctx, q.Run)
 		if err != nil {
-			return explain(err)
+			return fmt.Errorf("submit job: %w", err)
 		}
 		if err := await(ctx, job); err != nil {
 			return err
@@ -117,14 +119,17 @@ func (w *Warehouse) submit(ctx context.Context, s statement, id string) (job *bi
 	q := w.client.Query(s.text)
 	s.configure(q)
 	q.JobIDConfig = bigquery.JobIDConfig{JobID: id, Location: w.client.Location}
-	job, err = q.Run(ctx)
-	var rest *googleapi.Error
-	if errors.As(err, &rest) && rest.Code == http.StatusConflict {
-		job, err = w.client.JobFromIDLocation(ctx, id, w.client.Location)
-		attached = true
-	}
+	job, err = within(ctx, func(ctx context.Context) (*bigquery.Job, error) {
+		job, err := q.Run(ctx)
+		var rest *googleapi.Error
+		if errors.As(err, &rest) && rest.Code == http.StatusConflict {
+			attached = true
+			return w.client.JobFromIDLocation(ctx, id, w.client.Location)
+		}
+		return job, err
+	})
 	if err != nil {
-		return nil, false, fmt.Errorf("submit job %s: %w", id, explain(err))
+		return nil, false, fmt.Errorf("submit job %s: %w", id, err)
 	}
 	return job, attached, nil
 }
@@ -143,9 +148,9 @@ func await(ctx context.Context, job *bigquery.Job) error {
 	pauses := backoff.NewExponentialBackOff()
 	pauses.InitialInterval, pauses.MaxInterval = 10*time.Millisecond, 5*time.Second
 	for {
-		status, err := job.Status(ctx)
+		status, err := within(ctx, job.Status)
 		if err != nil {
-			return fmt.Errorf("poll job %s: %w", job.ID(), explain(err))
+			return fmt.Errorf("poll job %s: %w", job.ID(), err)
 		}
 		if status.Done() {
 			if err := status.Err(); err != nil {
@@ -161,22 +166,46 @@ func await(ctx context.Context, job *bigquery.Job) error {
 
 // eachRow calls f on every row of the result of a job that has ended.
 func eachRow(ctx context.Context, job *bigquery.Job, f func([]bigquery.Value) error) error {
-	rows, err := job.Read(ctx)
-	if err != nil {
-		return fmt.Errorf("read result of job %s: %w", job.ID(), explain(err))
+	values, err := within(ctx, func(ctx context.Context) ([][]bigquery.Value, error) {
+		rows, err := job.Read(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return all(rows)
+	})
+	for _, row := range values {
+		if err == nil {
+			err = f(row)
+		}
 	}
+	if err != nil {
+		return fmt.Errorf("read result of job %s: %w", job.ID(), err)
+	}
+	return nil
+}
+
+// all reads the rest of a result.
+func all(rows *bigquery.RowIterator) ([][]bigquery.Value, error) {
+	var values [][]bigquery.Value
 	for {
 		var row []bigquery.Value
 		switch err := rows.Next(&row); {
 		case errors.Is(err, iterator.Done):
-			return nil
+			return values, nil
 		case err != nil:
-			return fmt.Errorf("read result of job %s: %w", job.ID(), explain(err))
+			return nil, err
 		}
-		if err := f(row); err != nil {
-			return fmt.Errorf("read result of job %s: %w", job.ID(), err)
-		}
+		values = append(values, row)
 	}
+}
+
+// within makes one call, and explains its error. Google's client tries a call
+// again for as long as its context lasts: that has to have an end.
+func within[T any](ctx context.Context, call func(context.Context) (T, error)) (T, error) {
+	one, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	result, err := call(one)
+	return result, classify(ctx, err)
 }
 
 // retry tries again, for a while, what fails for a reason that passes: a

@@ -237,7 +237,7 @@ func classify(ctx context.Context, err error) error {
 	}
 	err = explain(err)
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		return &fault{connector.ErrUnavailable, "the call was cut off"}
+		return &fault{connector.ErrUnavailable, "no answer in time"}
 	}
 	return err
 }

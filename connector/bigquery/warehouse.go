@@ -12,7 +12,6 @@ import (
 	storage "cloud.google.com/go/bigquery/storage/apiv1"
 	"cloud.google.com/go/civil"
 	"golang.org/x/sync/errgroup"
-	"google.golang.org/api/iterator"
 
 	"vitalsink/connector"
 )
@@ -54,15 +53,16 @@ func Open(ctx context.Context, cfg Config) (*Warehouse, error) {
 func (w *Warehouse) connect(ctx context.Context) error {
 	var err error
 	if w.client, err = bigquery.NewClient(ctx, w.config.Project, w.config.REST...); err != nil {
-		return fmt.Errorf("connect to BigQuery: %w", explain(err))
+		return fmt.Errorf("connect to BigQuery: %w", err)
 	}
 	if w.write, err = storage.NewBigQueryWriteClient(ctx, w.config.Write...); err != nil {
-		return fmt.Errorf("connect to the Storage Write API: %w", explain(err))
+		return fmt.Errorf("connect to the Storage Write API: %w", err)
 	}
 	// Jobs run where the data is.
-	md, err := w.client.Dataset(storeOf(w.config.Dataset)).Metadata(ctx)
+	store := storeOf(w.config.Dataset)
+	md, err := within(ctx, w.client.Dataset(store).Metadata)
 	if err != nil {
-		return fmt.Errorf("read dataset %s: %w", storeOf(w.config.Dataset), explain(err))
+		return fmt.Errorf("read dataset %s: %w", store, err)
 	}
 	w.client.Location = md.Location
 	return nil
@@ -132,22 +132,20 @@ const noFence = -1
 // fence reads the one row of a fence.
 func (w *Warehouse) fence(ctx context.Context, table string) (int64, error) {
 	name := fenceOf(table)
-	rows := w.client.Dataset(storeOf(w.config.Dataset)).Table(name).Read(ctx)
-	fence := int64(noFence)
-	for n := 0; ; n++ {
-		var row []bigquery.Value
-		switch err := rows.Next(&row); {
-		case errors.Is(err, iterator.Done):
-			return fence, nil
-		case err != nil:
-			return 0, fmt.Errorf("read fence %s: %w", name, explain(err))
-		case n > 0:
-			return noFence, nil
-		}
-		if err := scan(row[0], &fence); err != nil {
-			return 0, fmt.Errorf("read fence %s: %w", name, err)
-		}
+	rows, err := within(ctx, func(ctx context.Context) ([][]bigquery.Value, error) {
+		return all(w.client.Dataset(storeOf(w.config.Dataset)).Table(name).Read(ctx))
+	})
+	if err != nil {
+		return 0, fmt.Errorf("read fence %s: %w", name, err)
 	}
+	if len(rows) != 1 {
+		return noFence, nil
+	}
+	var fence int64
+	if err := scan(rows[0][0], &fence); err != nil {
+		return 0, fmt.Errorf("read fence %s: %w", name, err)
+	}
+	return fence, nil
 }
 
 // registeredOf reads a row of pending.sql.

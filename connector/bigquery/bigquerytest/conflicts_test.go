@@ -140,45 +140,40 @@ func TestQueue(t *testing.T) {
 		began <- struct{}{}
 		<-hold
 	}})
-	const update = "UPDATE d.t SET n = n + 1 WHERE k = 'a'"
-	var jobs []*bigquery.Job
-	start := func() *bigquery.Job {
-		job, err := d.query(update).Run(t.Context())
+	ended := make(chan error, 30)
+	start := func() {
+		job, err := d.query("UPDATE d.t SET n = n + 1 WHERE k = 'a'").Run(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
-		return job
+		go func() {
+			status, err := job.Wait(t.Context())
+			if err == nil {
+				err = status.Err()
+			}
+			ended <- err
+		}()
 	}
 	for range 2 {
-		jobs = append(jobs, start())
+		start()
 		<-began
 	}
-	for range 20 {
-		jobs = append(jobs, start())
+	for range 21 {
+		start()
 	}
-	// Those that wait do so in no order: a job that fails comes only after 22.
-	refused := 0
-	for refused == 0 {
-		_, err := d.try(t.Context(), limited(d.query(update), 10*time.Millisecond))
-		if err != nil && strings.Contains(err.Error(), "Too many DML statements outstanding against table p.d.t, limit is 20.") {
-			refused++
-		}
+	// While two are held, one can end only by being refused.
+	if err := <-ended; err == nil || !strings.Contains(err.Error(), "Too many DML statements outstanding against table p.d.t, limit is 20.") {
+		t.Errorf("first to end: %v", err)
 	}
 	close(hold)
-	for _, job := range jobs {
-		if status, err := job.Wait(t.Context()); err != nil || status.Err() != nil {
-			t.Error(err, status)
+	for range 22 {
+		if err := <-ended; err != nil {
+			t.Error(err)
 		}
 	}
 	if n := d.count("SELECT n FROM d.t WHERE k = 'a'"); n != 23 {
 		t.Errorf("n is %d, want 23: every one counts", n)
 	}
-}
-
-// limited ends a job after a time.
-func limited(q *bigquery.Query, d time.Duration) *bigquery.Query {
-	q.JobTimeout = d
-	return q
 }
 
 // TestWaitsForTransaction: one statement outside waits for a transaction.

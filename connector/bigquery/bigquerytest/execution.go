@@ -68,7 +68,7 @@ func (e *execution) cleanUp() error {
 		}
 	}
 	if e.broken {
-		//nolint:errcheck // it is what makes the pool give the connection up
+		// This is what makes the pool give the connection up.
 		_ = e.conn.Raw(func(any) error { return driver.ErrBadConn })
 	}
 	if err := e.conn.Close(); err != nil && !errors.Is(err, driver.ErrBadConn) && !errors.Is(err, sql.ErrConnDone) {
@@ -89,7 +89,7 @@ func (e *execution) begin(ctx context.Context) error {
 		return nil
 	})
 	if err != nil {
-		_, _ = e.conn.ExecContext(context.Background(), "ROLLBACK") //nolint:errcheck // there may be nothing
+		_, _ = e.conn.ExecContext(context.Background(), "ROLLBACK") // there may be nothing
 		return explain(err)
 	}
 	e.tx = tx
@@ -267,9 +267,12 @@ func (e *execution) set(ctx context.Context, s *statement) error {
 		return err
 	}
 	tokens := s.expr
-	if len(tokens) > 4 && tokens[0].is("(") && tokens[1].is("SELECT") && tokens[2].is("AS") && tokens[3].is("STRUCT") {
+	if len(tokens) < 3 || !tokens[0].is("(") {
+		return missing(s.at(), "SET of several variables from this")
+	}
+	if len(tokens) > 4 && tokens[1].is("SELECT") && tokens[2].is("AS") && tokens[3].is("STRUCT") {
 		tokens = append([]token{tokens[1]}, tokens[4:len(tokens)-1]...)
-	} else if parts := split(tokens[1:len(tokens)-1], ","); tokens[0].is("(") && len(parts) == len(into) {
+	} else if parts := split(tokens[1:len(tokens)-1], ","); len(parts) == len(into) {
 		tokens = append([]token{{kind: tokenWord, text: "SELECT"}}, tokens[1:len(tokens)-1]...)
 	} else {
 		return missing(s.at(), "SET of several variables from this")

@@ -133,8 +133,6 @@ func (c condition) atom(tokens []token, p partition) truth {
 		return c.isNull(p)
 	case len(rest) == 3 && rest[0].is("IS") && rest[1].is("NOT") && rest[2].is("NULL"):
 		return c.isNull(p).not()
-	case p.null:
-		return canBeNull
 	case len(rest) > 1 && rest[0].kind == tokenSymbol:
 		if at, used := c.literal(rest[1:]); used == len(rest)-1 {
 			return compare(rest[0].text, p, at)
@@ -158,9 +156,6 @@ func (c condition) flipped(tokens []token, p partition) truth {
 	at, n := c.literal(tokens)
 	if n == 0 || n+1 >= len(tokens) || c.columnAt(tokens[n+1:]) != len(tokens)-n-1 {
 		return anything
-	}
-	if p.null {
-		return canBeNull
 	}
 	turned := map[string]string{"<": ">", ">": "<", "<=": ">=", ">=": "<="}
 	symbol := tokens[n].text
@@ -223,6 +218,9 @@ func (c condition) literal(tokens []token) (micros int64, n int) {
 
 // compare tells what column symbol literal can be in a partition.
 func compare(symbol string, p partition, at int64) truth {
+	if p.null {
+		return canBeNull
+	}
 	var r truth
 	can := func(holds, fails bool) truth {
 		if holds {

@@ -68,10 +68,10 @@ func (s *Server) serve(call string, do method) http.Handler {
 		case Reset:
 			reset(w)
 		case ResetAfter:
-			_, _ = do(r) //nolint:errcheck // nobody will know
+			_, _ = do(r) // nobody will know
 			reset(w)
 		case LoseReply:
-			_, _ = do(r) //nolint:errcheck // nobody will know
+			_, _ = do(r) // nobody will know
 			fallthrough
 		case Refuse:
 			failed := fault.REST
@@ -110,9 +110,9 @@ func reset(w http.ResponseWriter) {
 		inner = c.Conn
 	}
 	if tcp, ok := inner.(*net.TCPConn); ok {
-		_ = tcp.SetLinger(0) //nolint:errcheck // it is closed already then
+		_ = tcp.SetLinger(0) // it is closed already then
 	}
-	_ = conn.Close() //nolint:errcheck // as above
+	_ = conn.Close() // as above
 }
 
 func answer(w http.ResponseWriter, r *http.Request, do method) {
@@ -122,7 +122,7 @@ func answer(w http.ResponseWriter, r *http.Request, do method) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/json; charset=UTF-8")
-	_ = json.NewEncoder(w).Encode(body) //nolint:errcheck // the client went away
+	_ = json.NewEncoder(w).Encode(body) // the client went away
 }
 
 func answerError(w http.ResponseWriter, err error) {
@@ -149,7 +149,7 @@ func answerAPI(w http.ResponseWriter, e *googleapi.Error) {
 		w.Header()[name] = values
 	}
 	w.WriteHeader(e.Code)
-	//nolint:errcheck // the client went away
+	// If it fails the client went away.
 	_ = json.NewEncoder(w).Encode(map[string]any{"error": map[string]any{"code": e.Code, "message": e.Message, "errors": items}})
 }
 

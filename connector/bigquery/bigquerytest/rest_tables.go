@@ -138,7 +138,7 @@ func (s *Server) describeView(ctx context.Context, rel *relation) error {
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	if rel.columns, err = columnsOf(ctx, conn, rel.sql); err != nil {
 		return err
 	}
@@ -283,7 +283,7 @@ func (s *Server) listData(r *http.Request) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		defer conn.Close()
+		defer func() { _ = conn.Close() }()
 		if res, err = readRows(r.Context(), conn, "SELECT * FROM "+rel.sql); err != nil {
 			return nil, err
 		}

@@ -5,6 +5,7 @@ package bigquerytest
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"math/big"
 	"strings"
 
@@ -91,7 +92,8 @@ func namesOf(ctx context.Context, conn *sql.Conn, query string) ([]string, error
 		return nil, explain(err)
 	}
 	defer rows.Close()
-	return rows.Columns()
+	names, err := rows.Columns()
+	return names, errors.Join(err, rows.Err())
 }
 
 func scanRow(rows *sql.Rows, n int) ([]any, error) {

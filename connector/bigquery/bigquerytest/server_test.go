@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"cloud.google.com/go/bigquery"
+	"go.uber.org/goleak"
 	"google.golang.org/api/googleapi"
 	"google.golang.org/api/iterator"
 
@@ -123,12 +124,4 @@ func reasonOf(err error) (reason, text string) {
 	return "", ""
 }
 
-func TestThin(t *testing.T) {
-	d := open(t, bigquerytest.Config{})
-	d.keyed("ts")
-	d.must("INSERT INTO `p.d.t` (k, n, ts) VALUES ('a', 1, TIMESTAMP '2026-01-02 03:04:05.000006+00')")
-	rows := d.must("SELECT * FROM `p.d.t`")
-	t.Log(rows)
-	d.must(`DECLARE x INT64 DEFAULT 0; BEGIN TRANSACTION; UPDATE d.t SET n = n + 1 WHERE k = @k; SET x = x + @@row_count;
-	IF x != 1 THEN RAISE USING MESSAGE = 'no'; END IF; COMMIT TRANSACTION; SELECT x AS x, n FROM p.d.t`, bigquery.QueryParameter{Name: "k", Value: "a"})
-}
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

@@ -132,12 +132,22 @@ func (w *walker) step() error {
 	return nil
 }
 
-// source counts an item of FROM.
-func (w *walker) source() {
-	w.top().expect = false
-	if w.top().block != nil {
-		w.top().block.sources++
+// source counts an item of FROM. It tells whether a join may put NULLs in the
+// place of its rows.
+func (w *walker) source() (outer bool) {
+	join := w.join
+	w.join, w.top().expect = "", false
+	b := w.top().block
+	if b == nil {
+		return false
 	}
+	b.sources++
+	if join == "RIGHT" || join == "FULL" {
+		for _, earlier := range b.scans {
+			earlier.outer = true
+		}
+	}
+	return join == "LEFT" || join == "FULL"
 }
 
 func (w *walker) push() {
@@ -219,16 +229,10 @@ func (w *walker) endWhere() {
 
 // table reads a name of a table and its alias.
 func (w *walker) table() error {
-	w.source()
+	outer := w.source()
 	path, end := readPath(w.f.tokens, w.i)
 	b := w.top().block
-	s := &scan{at: w.i, end: end, block: b, alias: path[len(path)-1], outer: w.join == "LEFT" || w.join == "FULL"}
-	if w.join == "RIGHT" || w.join == "FULL" {
-		for _, earlier := range b.scans {
-			earlier.outer = true
-		}
-	}
-	w.join = ""
+	s := &scan{at: w.i, end: end, block: b, alias: path[len(path)-1], outer: outer}
 	first := w.token(w.i)
 	if w.token(end).is("(") {
 		return missing(first, "a table function")

@@ -176,7 +176,7 @@ func (f *fragment) word(i int) (string, int, error) {
 		return "REPLACE", i + 1, nil
 	case name == "INTERVAL":
 		return f.interval(i)
-	case next.is("(") && !(reserved[name] && passed[name]) && !previous.any("AS", "WITH", "RECURSIVE"):
+	case next.is("(") && (!reserved[name] || !passed[name]) && !previous.any("AS", "WITH", "RECURSIVE"):
 		return f.function(i)
 	case name == "ON" && previous.is("DISTINCT"),
 		(name == "ROWS" || name == "RANGE") && next.kind != tokenInteger && !next.any("BETWEEN", "UNBOUNDED", "CURRENT"):

@@ -68,11 +68,11 @@ func parseTimestamp(s string) (time.Time, bool) {
 	}
 	var n [7]int
 	for i := 1; i <= 6; i++ {
-		n[i], _ = strconv.Atoi(p[i]) //nolint:errcheck // digits, or nothing for 0
+		n[i], _ = strconv.Atoi(p[i]) // digits, or nothing for 0
 	}
 	nanos := 0
 	if p[7] != "" {
-		nanos, _ = strconv.Atoi((p[7][1:] + "000000000")[:9]) //nolint:errcheck // digits
+		nanos, _ = strconv.Atoi((p[7][1:] + "000000000")[:9]) // digits
 	}
 	t := time.Date(n[1], time.Month(n[2]), n[3], n[4], n[5], n[6], nanos, time.UTC)
 	if t.Month() != time.Month(n[2]) || t.Day() != n[3] || n[4] > 23 || n[5] > 59 || n[6] > 60 {
@@ -83,7 +83,7 @@ func parseTimestamp(s string) (time.Time, bool) {
 		if len(digits) <= 2 {
 			digits += "00"
 		}
-		hhmm, _ := strconv.Atoi(digits) //nolint:errcheck // digits
+		hhmm, _ := strconv.Atoi(digits) // digits
 		offset := time.Duration(hhmm/100)*time.Hour + time.Duration(hhmm%100)*time.Minute
 		if zone[0] == '-' {
 			offset = -offset

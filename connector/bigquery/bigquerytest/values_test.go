@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math"
 	"testing"
@@ -105,10 +106,10 @@ func (d *db) all(it *bigquery.RowIterator) (rows [][]bigquery.Value) {
 	d.Helper()
 	for {
 		var row []bigquery.Value
-		switch err := it.Next(&row); err {
-		case nil:
+		switch err := it.Next(&row); {
+		case err == nil:
 			rows = append(rows, row)
-		case iterator.Done:
+		case errors.Is(err, iterator.Done):
 			return rows
 		default:
 			d.Fatal(err)
@@ -180,7 +181,7 @@ func (d *db) stream(table string, rec arrow.Record) {
 	if err != nil {
 		d.Fatal(err)
 	}
-	defer client.Close()
+	defer func() { _ = client.Close() }()
 	conn, err := client.AppendRows(context.WithoutCancel(d.Context()))
 	if err != nil {
 		d.Fatal(err)
