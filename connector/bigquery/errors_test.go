@@ -75,7 +75,7 @@ func TestExplain(t *testing.T) {
 				t.Errorf("%v is not %v", got, test.want)
 			}
 			for _, class := range []error{connector.ErrUnavailable, connector.ErrRefused, connector.ErrConfiguration, connector.ErrByteCap} {
-				if class != test.want && errors.Is(got, class) {
+				if !errors.Is(test.want, class) && errors.Is(got, class) {
 					t.Errorf("%v is %v as well", got, class)
 				}
 			}

@@ -142,7 +142,9 @@ func (s *suite) answerLost(t *testing.T) {
 // interrupted lets a process work in a warehouse that fails at some time, and
 // then another in the same one, to which all messages are delivered again.
 func (s *suite) interrupted(t *testing.T, failing func(Store) connector.Warehouse) {
-	w, ref := s.open(t), newReference(s.catalogue)
+	own := &scope{TB: t}
+	defer own.end()
+	w, ref := s.open(own), newReference(s.catalogue)
 	messages := workload()
 	for _, m := range messages {
 		ref.add(t, m)

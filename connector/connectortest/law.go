@@ -25,7 +25,9 @@ func (s *suite) law(t *testing.T) {
 		}
 		again := rapid.SliceOfN(rapid.SampledFrom(messages), 0, 10).Draw(rt, "redelivered")
 		deliveries := rapid.Permutation(append(messages, again...)).Draw(rt, "deliveries")
-		w := s.open(t)
+		own := &scope{TB: t}
+		defer own.end()
+		w := s.open(own)
 		for len(deliveries) > 0 {
 			n := rapid.IntRange(1, len(deliveries)).Draw(rt, "run")
 			flush := rapid.IntRange(1, 10).Draw(rt, "flush rows")

@@ -73,7 +73,9 @@ func (s *suite) refusedRows(t *testing.T) {
 			}
 		}
 		poison := drawPoison(rt)
-		store := s.open(t)
+		own := &scope{TB: t}
+		defer own.end()
+		store := s.open(own)
 		w, d := &picky{Warehouse: store, poison: poison}, &ledgerDoor{messages: messages}
 		landed, err := s.tryIngest(t, w, rapid.SampledFrom([]int{1, 8, 1000}).Draw(rt, "flush rows"), d)
 		if err != nil {

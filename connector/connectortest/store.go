@@ -24,3 +24,18 @@ type Store interface {
 	// RegisterAgain enters a batch that is registered once more, as it is.
 	RegisterAgain(t testing.TB, batchID string)
 }
+
+// scope is a part of a test with an end of its own, so that a test that opens
+// many warehouses has one at a time.
+type scope struct {
+	testing.TB
+	cleanups []func()
+}
+
+func (s *scope) Cleanup(f func()) { s.cleanups = append(s.cleanups, f) }
+
+func (s *scope) end() {
+	for i := len(s.cleanups) - 1; i >= 0; i-- {
+		s.cleanups[i]()
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"vitalsink/connector"
+	"vitalsink/connector/duckdb/duckarrow"
 	"vitalsink/schemas"
 )
 
@@ -25,7 +26,7 @@ func (s *store) append(ctx context.Context, b *connector.Batch) error {
 	if err != nil {
 		return err
 	}
-	release, err := scanArrow(s.appends, b.Record, incoming)
+	release, err := duckarrow.Scan(s.appends, b.Record, incoming)
 	if err != nil {
 		return err
 	}

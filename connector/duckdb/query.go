@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"strings"
 
+	"vitalsink/connector/duckdb/duckarrow"
+
 	"github.com/duckdb/duckdb-go/v2/mapping"
 )
 
@@ -90,7 +92,7 @@ func query(ctx context.Context, conn *sql.Conn, statement string, out RowWriter)
 // countStatements is how many statements a text is; 0 if it cannot be parsed.
 func countStatements(conn *sql.Conn, text string) (n int, err error) {
 	err = conn.Raw(func(dc any) error {
-		handle, err := connectionHandle(dc)
+		handle, err := duckarrow.Handle(dc)
 		if err != nil {
 			return err
 		}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/apache/arrow/go/v17/arrow/memory"
 
+	"vitalsink/connector/duckdb/duckarrow"
 	"vitalsink/schemas"
 	"vitalsink/transforms"
 )
@@ -82,7 +83,7 @@ func TestNothingLeftBehind(t *testing.T) {
 	defer b.Release()
 	rec := b.NewRecord()
 	defer rec.Release()
-	release, err := scanArrow(w.open.appends, rec, incoming)
+	release, err := duckarrow.Scan(w.open.appends, rec, incoming)
 	if err != nil {
 		t.Fatal(err)
 	}

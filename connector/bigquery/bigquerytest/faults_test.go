@@ -28,8 +28,8 @@ func TestRESTFaults(t *testing.T) {
 			d := open(t, bigquerytest.Config{})
 			d.filled()
 			before := d.Calls(call)
-			called := false
-			d.Inject(bigquerytest.Fault{Call: call, Effect: effect, Delay: time.Millisecond, Do: func(string) { called = true }})
+			var called atomic.Bool
+			d.Inject(bigquerytest.Fault{Call: call, Effect: effect, Delay: time.Millisecond, Do: func(string) { called.Store(true) }})
 			// A name of its own, so that a repeated request is seen to be one.
 			q := d.query("UPDATE d.t SET n = n + 1 WHERE k = 'a'")
 			q.JobID = "once"
@@ -49,7 +49,7 @@ func TestRESTFaults(t *testing.T) {
 			if n := d.count("SELECT n FROM d.t WHERE k = 'a'"); n != 2 {
 				t.Errorf("%s, effect %d: n is %d, want 2", call, effect, n)
 			}
-			if !called || d.Calls(call) == before {
+			if !called.Load() || d.Calls(call) == before {
 				t.Errorf("%s, effect %d: it was not called", call, effect)
 			}
 		}
@@ -190,7 +190,7 @@ func TestClose(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer client.Close()
+	defer func() { _ = client.Close() }()
 	s.Inject(bigquerytest.Fault{Call: bigquerytest.CallJob, Delay: time.Hour})
 	if _, err := client.Query("SELECT 1").Run(context.Background()); err != nil {
 		t.Fatal(err)

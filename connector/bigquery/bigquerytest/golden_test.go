@@ -22,11 +22,11 @@ const goldenDir = "../../../testdata/sql/bigquery"
 // dataset health_store of project project.
 func (d *db) catalogue(c *schemas.Catalogue) {
 	d.Helper()
-	d.client.Close()
 	var err error
 	if d.client, err = bigquery.NewClient(d.Context(), "project", d.REST()...); err != nil {
 		d.Fatal(err)
 	}
+	d.Cleanup(func() { _ = d.client.Close() })
 	for _, name := range []string{"health", "health_store"} {
 		if err := d.CreateDataset("project", name, "US"); err != nil {
 			d.Fatal(err)

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"strings"
 
+	"vitalsink/connector/duckdb/duckarrow"
+
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
 )
@@ -46,7 +48,7 @@ func (s *Server) insert(ctx context.Context, path string, rows []arrow.Record) e
 	for i, rec := range rows {
 		view := fmt.Sprintf("arrow_rows_%d", i)
 		// Before the transaction, which can write to one database only.
-		release, err := scanArrow(s.incoming, rec, view)
+		release, err := duckarrow.Scan(s.incoming, rec, view)
 		if err != nil {
 			return err
 		}

@@ -3,12 +3,15 @@
 package bigquerytest
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"strings"
 
+	bq "google.golang.org/api/bigquery/v2"
 	"google.golang.org/api/googleapi"
 )
 
@@ -91,12 +94,26 @@ func (s *Server) tableOf(r *http.Request) string {
 	if table := r.PathValue("table"); table != "" {
 		return table
 	}
+	if r.Method == http.MethodPost && r.PathValue("job") == "" && r.PathValue("dataset") == "" {
+		return tableOfRequest(r)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if j := s.jobs[r.PathValue("job")]; j != nil {
 		return j.labels["table"]
 	}
 	return ""
+}
+
+// tableOfRequest is the label "table" of a job that is asked for.
+func tableOfRequest(r *http.Request) string {
+	raw, err := io.ReadAll(r.Body)
+	r.Body = io.NopCloser(bytes.NewReader(raw))
+	var request bq.Job
+	if err != nil || json.Unmarshal(raw, &request) != nil || request.Configuration == nil {
+		return ""
+	}
+	return request.Configuration.Labels["table"]
 }
 
 // reset cuts the connection as a network does it.
@@ -148,9 +165,13 @@ func answerAPI(w http.ResponseWriter, e *googleapi.Error) {
 	for name, values := range e.Header {
 		w.Header()[name] = values
 	}
-	w.WriteHeader(e.Code)
+	code := e.Code
+	if code == 0 {
+		code = http.StatusServiceUnavailable
+	}
+	w.WriteHeader(code)
 	// If it fails the client went away.
-	_ = json.NewEncoder(w).Encode(map[string]any{"error": map[string]any{"code": e.Code, "message": e.Message, "errors": items}})
+	_ = json.NewEncoder(w).Encode(map[string]any{"error": map[string]any{"code": code, "message": e.Message, "errors": items}})
 }
 
 // readBody reads what a call brings.

@@ -227,6 +227,9 @@ func (s *Server) getTable(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if r.URL.Query().Get("fields") == "schema" {
+		return &bq.Table{Schema: rel.resource.Schema}, nil // as the client asks before it reads rows
+	}
 	return s.tableResource(r.Context(), rel)
 }
 

@@ -129,7 +129,9 @@ func (s *Server) openDatabase() error {
 
 // Close stops jobs, connections and the database.
 func (s *Server) Close() error {
-	s.stop()
+	s.mu.Lock()
+	s.stop() // from here on no job begins
+	s.mu.Unlock()
 	var errs []error
 	if s.http != nil {
 		errs = append(errs, s.http.Close())
@@ -147,6 +149,8 @@ func (s *Server) Close() error {
 		s.write.forget()
 	}
 	if s.incoming != nil {
+		s.inserting.Lock()
+		defer s.inserting.Unlock()
 		errs = append(errs, s.incoming.Close())
 	}
 	if s.db != nil {
@@ -212,14 +216,13 @@ func (s *Server) CreateDataset(project, id, location string) error {
 // run, and waits for them. Faults and counts of calls stay.
 func (s *Server) Empty() error {
 	s.mu.Lock()
-	for _, j := range s.order {
-		j.cancel(context.Canceled)
-	}
-	s.mu.Unlock()
-	s.running.Wait()
-	s.mu.Lock()
+	order := s.order
 	s.jobs, s.order = map[string]*job{}, nil
 	s.mu.Unlock()
+	for _, j := range order {
+		j.cancel(context.Canceled)
+		<-j.finished
+	}
 	s.write.forget()
 	for _, r := range s.catalog.all() {
 		if !r.isFilled() || r.view != nil {

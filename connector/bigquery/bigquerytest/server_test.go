@@ -37,7 +37,8 @@ func open(t testing.TB, cfg bigquerytest.Config) *db {
 	if d.client, err = bigquery.NewClient(t.Context(), "p", s.REST()...); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = d.client.Close() })
+	first := d.client
+	t.Cleanup(func() { _ = first.Close() })
 	if err := d.client.Dataset("d").Create(t.Context(), &bigquery.DatasetMetadata{Location: "US"}); err != nil {
 		t.Fatal(err)
 	}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"sync"
-	"testing"
 
 	"cloud.google.com/go/bigquery/storage/apiv1/storagepb"
 	"github.com/apache/arrow/go/v17/arrow"
@@ -26,9 +25,18 @@ type WriteServer struct {
 	tables *memoryTables
 }
 
+// TB is what NewWriteServer needs of a test. (A demo that starts a Server is
+// not to have package testing in it.)
+type TB interface {
+	Helper()
+	Fatal(args ...any)
+	Errorf(format string, args ...any)
+	Cleanup(f func())
+}
+
 // NewWriteServer serves the logs and append-only tables of a catalogue in a
 // dataset ("projects/P/datasets/D") until the test ends.
-func NewWriteServer(tb testing.TB, dataset string, c *schemas.Catalogue) *WriteServer {
+func NewWriteServer(tb TB, dataset string, c *schemas.Catalogue) *WriteServer {
 	tb.Helper()
 	l, err := listen()
 	if err != nil {

@@ -293,14 +293,14 @@ func TestWriteFaults(t *testing.T) {
 	} {
 		t.Run(fmt.Sprint(test.effect, test.code), func(t *testing.T) {
 			w := newWriteTest(t)
-			done := ""
-			w.server.Inject(Fault{Call: CallAppendRows, Table: "t", Effect: test.effect, Status: status.New(test.code, ""), Do: func(call string) { done = call }})
+			done := make(chan string, 1)
+			w.server.Inject(Fault{Call: CallAppendRows, Table: "t", Effect: test.effect, Status: status.New(test.code, ""), Do: func(call string) { done <- call }})
 			resp, st := w.connect().ask(writeTable+"/streams/_default", -1, schema, rows)
 			if st.Code() != test.want || (resp == nil) != (test.want == codes.Aborted || test.want == codes.Unavailable) {
 				t.Errorf("%v %v", resp, st)
 			}
-			if w.rows() != test.written || done != CallAppendRows {
-				t.Errorf("%d rows, do was called for %q", w.rows(), done)
+			if call := <-done; w.rows() != test.written || call != CallAppendRows {
+				t.Errorf("%d rows, do was called for %q", w.rows(), call)
 			}
 			if _, st := w.connect().ask(writeTable+"/streams/_default", -1, schema, rows); st.Code() != codes.OK {
 				t.Errorf("afterwards: %v", st)

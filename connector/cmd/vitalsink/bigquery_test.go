@@ -108,7 +108,7 @@ func (s *bigQuery) copied(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer to.Close()
+	defer to.Close() //nolint:errcheck // nothing is left to write
 	conn, err := to.Connect(context.Background())
 	if err != nil {
 		t.Fatal(err)

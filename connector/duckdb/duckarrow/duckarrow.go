@@ -1,6 +1,8 @@
 //go:build cgo
 
-package bigquerytest
+// Package duckarrow shows Arrow records to DuckDB as views, without copying
+// them. It reaches into duckdb-go for that, and is the only place that does.
+package duckarrow
 
 /*
 #include <stdlib.h>
@@ -31,6 +33,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"strings"
 	"unsafe"
 
 	"github.com/apache/arrow/go/v17/arrow"
@@ -38,9 +41,9 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/cdata"
 )
 
-// scanArrow shows a record as a view of the connection, to be read once.
+// Scan shows a record as a view of the connection, to be read once.
 // release drops the view and gives the record up.
-func scanArrow(conn *sql.Conn, rec arrow.Record, view string) (release func(), err error) {
+func Scan(conn *sql.Conn, rec arrow.Record, view string) (release func(), err error) {
 	reader, err := array.NewRecordReader(rec.Schema(), []arrow.Record{rec})
 	if err != nil {
 		return nil, fmt.Errorf("read record: %w", err)
@@ -52,11 +55,11 @@ func scanArrow(conn *sql.Conn, rec arrow.Record, view string) (release func(), e
 	release = func() {
 		// The view must not outlive what it points to. Without the order to
 		// stop in ctx: it is dropped in any case.
-		_, _ = conn.ExecContext(context.Background(), "DROP VIEW IF EXISTS "+quoteIdent(view))
+		_, _ = conn.ExecContext(context.Background(), `DROP VIEW IF EXISTS "`+strings.ReplaceAll(view, `"`, `""`)+`"`)
 		C.vitalsink_release(stream)
 	}
 	err = conn.Raw(func(dc any) error {
-		handle, err := connectionHandle(dc)
+		handle, err := Handle(dc)
 		if err != nil {
 			return err
 		}
@@ -80,9 +83,9 @@ func scanArrow(conn *sql.Conn, rec arrow.Record, view string) (release func(), e
 	return release, nil
 }
 
-// connectionHandle is the C connection within a *duckdb.Conn, which does not
+// Handle is the C connection within a *duckdb.Conn, which does not
 // show it: the module's version is pinned, and a test tells if it moves.
-func connectionHandle(dc any) (unsafe.Pointer, error) {
+func Handle(dc any) (unsafe.Pointer, error) {
 	v := reflect.ValueOf(dc)
 	for _, field := range []string{"conn", "Ptr"} {
 		for v.Kind() == reflect.Pointer {
