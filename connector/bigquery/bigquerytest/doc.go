@@ -42,7 +42,7 @@
 // # What it does not do
 //
 //   - Check types as BigQuery does: DuckDB casts more on its own. Nor scopes of
-//     aliases, nor anything else of what tools/ checks with Google's analyzer.
+//     aliases, nor anything else that Google's SQL analyzer would find.
 //   - NUMERIC, DATETIME, TIME, INTERVAL, RANGE, GEOGRAPHY and STRUCT; most
 //     functions; WITH OFFSET; arrays in FROM without UNNEST; subscripts but
 //     OFFSET and ORDINAL; operators on bits; SELECT AS STRUCT but in SET;

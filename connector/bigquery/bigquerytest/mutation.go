@@ -45,6 +45,9 @@ func (env *environment) mutationOf(s *statement) (*mutation, error) {
 		if s.tokens[i].is("AS") {
 			i++
 		}
+		if i == len(s.tokens) {
+			return nil, invalid("the statement ends too early")
+		}
 		if t := s.tokens[i]; t.kind == tokenQuoted || t.kind == tokenWord && !reserved[upper(t)] {
 			m.alias = t.text
 			i++
