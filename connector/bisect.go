@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/apache/arrow/go/v17/arrow/array"
 
@@ -35,8 +36,10 @@ func (in *Ingest) bisect(ctx context.Context, whole *Batch, open *openBatch) err
 	if err := s.split(ctx, 0, whole.Books.Rows); err != nil {
 		return err
 	}
-	in.Log.Warn("the warehouse refuses rows of a batch: they go to quarantine, the others are appended",
-		"table", whole.Table.Name, "rows", whole.Books.Rows, "refused", len(s.refused))
+	if len(s.refused) > 0 { // else it has taken the rows after all
+		in.Log.Warn("the warehouse refuses rows of a batch: they go to quarantine, the others are appended",
+			"table", whole.Table.Name, "rows", whole.Books.Rows, "refused", len(s.refused))
+	}
 	return s.settle(ctx)
 }
 
@@ -50,6 +53,9 @@ func (s *bisection) split(ctx context.Context, from, to int) error {
 	}
 	middle := (from + to) / 2
 	for _, half := range [][2]int{{from, middle}, {middle, to}} {
+		if s.GiveUp > 0 && time.Since(s.open.received) > s.GiveUp {
+			return fmt.Errorf("%w: its rows are refused, and it takes too long to find which", ErrGivenUp)
+		}
 		err := s.part(ctx, half[0], half[1])
 		if errors.Is(err, ErrRefused) {
 			err = s.split(ctx, half[0], half[1])
@@ -91,8 +97,10 @@ func (s *bisection) settle(ctx context.Context) error {
 	quarantine.reasons = map[transforms.Reason]int{transforms.WarehouseRefused: len(s.refused)}
 	b := quarantine.batch(s.Catalogue.Version)
 	defer b.Record.Release()
-	if err := s.commitBatch(ctx, b, quarantine); err != nil {
-		return err
+	if len(s.refused) > 0 {
+		if err := s.commitBatch(ctx, b, quarantine); err != nil {
+			return err
+		}
 	}
 	if books.Messages == 0 {
 		return nil // all of them are in quarantine in full

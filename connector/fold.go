@@ -140,6 +140,7 @@ func (g *folding) judge(ctx context.Context, merges []*Merge, results []error) (
 		switch err := results[i]; {
 		case err == nil:
 			g.failures[m.Table.Name] = 0
+			g.most[m.Table.Name] *= 2 // 0 is as many as there are
 			done++
 		case errors.Is(err, ErrFenced) || errors.Is(err, ErrTaken):
 			lost++

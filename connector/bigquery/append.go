@@ -52,7 +52,7 @@ type limits struct {
 func defaultLimits() limits {
 	return limits{
 		request: 9_000_000, window: 2, stream: 32 << 20, streams: 4,
-		patience: 2 * time.Minute, pause: 100 * time.Millisecond, tries: 8, // about 11 s
+		patience: 2 * time.Minute, pause: 100 * time.Millisecond, tries: 16, // about 50 s
 	}
 }
 

@@ -79,10 +79,21 @@ func joined(runs []run, most int) []run {
 		gaps = append(gaps, runs[i].First.Sub(runs[i-1].End))
 	}
 	order := slices.Sorted(slices.Values(gaps))
-	limit := order[len(runs)-most-1]
+	surplus := len(runs) - most
+	limit := order[surplus-1]
+	for _, g := range gaps { // of the gaps that are as wide as the limit only some are closed
+		if g < limit {
+			surplus--
+		}
+	}
 	var out []run
 	for i, r := range runs {
-		if i > 0 && gaps[i-1] <= limit {
+		closes := i > 0 && gaps[i-1] <= limit
+		if closes && gaps[i-1] == limit {
+			closes = surplus > 0
+			surplus--
+		}
+		if closes {
 			out[len(out)-1].End = r.End
 			continue
 		}
@@ -93,14 +104,23 @@ func joined(runs []run, most int) []run {
 
 // bounds are a condition on a partition column, with literals that prune.
 type bounds struct {
-	Column   string // "" if the table is not partitioned
-	Runs     []run
-	OrNull   bool
-	Unpruned string // why there is no condition; "" if there is one
+	Column    string // "" if the table is not partitioned
+	Runs      []run
+	OrNull    bool
+	Unpruned  string   // why there is no condition; "" if there is one
+	Resources []string // nil if they do not matter
 }
 
-// SQL is the condition on the column of a table with that alias.
+// SQL is the condition on a table with that alias.
 func (b bounds) SQL(alias string) string {
+	sql := b.days(alias)
+	if b.Resources != nil {
+		sql += " AND " + alias + "." + ident(resourceColumn) + " IN (" + literals(b.Resources) + ")"
+	}
+	return sql
+}
+
+func (b bounds) days(alias string) string {
 	if b.Unpruned != "" {
 		return "TRUE /* not pruned: " + b.Unpruned + " */"
 	}
@@ -126,10 +146,10 @@ const (
 
 // part is rows of a merge that are looked up, and inserted, together: which
 // rows of the source, and where in the table their like can be.
-type part struct {
-	Source, Target bounds
-	Resources      []string // nil if they do not matter
-}
+type part struct{ Source, Target bounds }
+
+// resourceColumn is the column by which a table of several series is clustered.
+const resourceColumn = "resource"
 
 // partsOf divides a merge into parts of at most so many days. Only what the
 // registry says of the batches is used, and only if it proves that a key
@@ -141,24 +161,17 @@ func partsOf(m *connector.Merge, most int) []part {
 		return []part{{Source: bounds{Unpruned: unpartitioned}, Target: bounds{Unpruned: unpartitioned}}}
 	}
 	var days []time.Time
-	var resources []string
 	without := 0
 	for _, b := range m.Batches {
-		days, resources, without = append(days, b.Days...), append(resources, b.Resources...), without+b.RowsWithoutDay
+		days, without = append(days, b.Days...), without+b.RowsWithoutDay
 	}
-	if m.Table.IsKey("resource") {
-		slices.Sort(resources)
-		resources = slices.Compact(resources)
-	} else {
-		resources = nil
-	}
+	resources := resourcesOf(m)
 	var parts []part
 	for _, runs := range cut(runsOf(days), min(most, maxPartitions)) {
-		parts = append(parts, part{
-			Source:    bounds{Column: p.Column, Runs: runs},
-			Target:    bounds{Column: p.Column, Runs: runs, OrNull: p.Rule == schemas.Sticky},
-			Resources: resources,
-		})
+		b := bounds{Column: p.Column, Runs: runs, Resources: resources}
+		target := b
+		target.OrNull = p.Rule == schemas.Sticky
+		parts = append(parts, part{Source: b, Target: target})
 	}
 	if without > 0 || len(parts) == 0 {
 		parts = append(parts, partWithoutDay(p.Column, without))
@@ -173,4 +186,21 @@ func partWithoutDay(column string, rows int) part {
 		return part{Source: bounds{Column: column}, Target: bounds{Column: column}}
 	}
 	return part{Source: bounds{Column: column, OrNull: true}, Target: bounds{Unpruned: withoutDay}}
+}
+
+// resourcesOf are the resources that a merge touches; nil if that is not part
+// of the key, or not known of all batches.
+func resourcesOf(m *connector.Merge) []string {
+	if !m.Table.IsKey(resourceColumn) {
+		return nil
+	}
+	var resources []string
+	for _, b := range m.Batches {
+		if b.Rows > 0 && len(b.Resources) == 0 {
+			return nil
+		}
+		resources = append(resources, b.Resources...)
+	}
+	slices.Sort(resources)
+	return slices.Compact(resources)
 }

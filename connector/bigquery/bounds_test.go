@@ -74,11 +74,8 @@ func TestJoinedRuns(t *testing.T) {
 		}
 		runs := runsOf(days)
 		few := joined(slices.Clone(runs), most)
-		if len(few) > most {
-			rt.Fatalf("%d runs, at most %d are allowed", len(few), most)
-		}
-		if len(runs) <= most && len(few) != len(runs) {
-			rt.Fatalf("%d runs became %d", len(runs), len(few))
+		if len(few) != min(most, len(runs)) {
+			rt.Fatalf("%d runs became %d, at most %d are allowed", len(runs), len(few), most)
 		}
 		for _, r := range runs {
 			if !slices.ContainsFunc(few, func(f run) bool { return !r.First.Before(f.First) && !r.End.After(f.End) }) {
@@ -93,8 +90,8 @@ func TestJoinedRuns(t *testing.T) {
 func TestOldSampleAmongRecent(t *testing.T) {
 	table := loadCatalogue(t).Table("timeseries")
 	m := &connector.Merge{Table: table, Batches: []connector.Registered{
-		{Days: []time.Time{mustDay("2026-11-23")}, Resources: []string{"heartrate"}},
-		{Days: []time.Time{mustDay("2019-06-01"), mustDay("2026-11-22")}, Resources: []string{"glow's", "heartrate"}},
+		{Rows: 1, Days: []time.Time{mustDay("2026-11-23")}, Resources: []string{"heartrate"}},
+		{Rows: 2, Days: []time.Time{mustDay("2019-06-01"), mustDay("2026-11-22")}, Resources: []string{"glow's", "heartrate"}},
 	}}
 	parts := partsOf(m, maxPartitions)
 	if len(parts) != 1 {
@@ -102,11 +99,12 @@ func TestOldSampleAmongRecent(t *testing.T) {
 	}
 	want := "((T.`timestamp` >= TIMESTAMP '2019-06-01 00:00:00+00' AND T.`timestamp` < TIMESTAMP '2019-06-02 00:00:00+00')" +
 		" OR (T.`timestamp` >= TIMESTAMP '2026-11-22 00:00:00+00' AND T.`timestamp` < TIMESTAMP '2026-11-24 00:00:00+00'))"
+	want += " AND T.`resource` IN ('glow\\'s', 'heartrate')"
 	if got := parts[0].Target.SQL("T"); got != want {
 		t.Errorf("bounds:\n%s\nwant\n%s", got, want)
 	}
-	if got := literals(parts[0].Resources); got != `'glow\'s', 'heartrate'` {
-		t.Errorf("resources: %s", got)
+	if got := parts[0].Source.SQL("T"); got != want {
+		t.Errorf("rows that belong to them:\n%s\nwant\n%s", got, want)
 	}
 }
 
@@ -125,6 +123,7 @@ func TestPartsOfTables(t *testing.T) {
 		{"sticky", "sleep", connector.Registered{Days: days}, 1, "OR T.`created_at` IS NULL", "2026-11-23"},
 		{"sticky without a day", "sleep", connector.Registered{Days: days, RowsWithoutDay: 1}, 2, "not pruned: rows without a day", "S.`created_at` IS NULL"},
 		{"unpartitioned", "devices", connector.Registered{}, 1, "not pruned: the table is not partitioned", "TRUE"},
+		{"unknown resources", "timeseries", connector.Registered{Days: days, Rows: 1}, 1, "2026-11-24 00:00:00+00'))", "2026-11-23"},
 		{"no rows", "timeseries", connector.Registered{}, 1, "FALSE", "FALSE"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 
 	"cloud.google.com/go/bigquery"
 	"github.com/cenkalti/backoff/v5"
+	"github.com/google/uuid"
 	"google.golang.org/api/googleapi"
 	"google.golang.org/api/iterator"
 
@@ -53,12 +54,9 @@ func (s statement) configure(q *bigquery.Query) {
 // reason, and calls f on each row once it has worked.
 func (w *Warehouse) query(ctx context.Context, s statement, f func([]bigquery.Value) error) error {
 	return retry(ctx, func() error {
-		q := w.client.Query(s.text)
-		s.configure(q)
-		q.JobIDConfig = bigquery.JobIDConfig{JobID: "vitalsink_" + s.step, AddJobIDSuffix: true, Location: w.client.Location}
-		job, err := within(ctx, q.Run)
+		job, _, err := w.submit(ctx, s, "vitalsink_"+s.step+"_"+uuid.NewString())
 		if err != nil {
-			return fmt.Errorf("submit job: %w", err)
+			return err
 		}
 		if err := await(ctx, job); err != nil {
 			return err
@@ -114,7 +112,8 @@ func (w *Warehouse) attempt(ctx context.Context, s statement, id string, holds f
 	return job, err == nil && !held, err
 }
 
-// submit starts a job, or finds the one that has the name already.
+// submit starts a job, or finds the one that has the name already: it may be
+// our own, when Google's client has asked twice because an answer was lost.
 func (w *Warehouse) submit(ctx context.Context, s statement, id string) (job *bigquery.Job, attached bool, err error) {
 	q := w.client.Query(s.text)
 	s.configure(q)

@@ -18,30 +18,33 @@ import (
 // through from so long before the append on.
 const clockSkew = day
 
-// firstShare is the part of MaxBytesBilled that a merge may take before its
-// work is divided; the whole of it is for one that cannot be.
-const firstShare = 10
+// A merge is tried first with a part of MaxBytesBilled, then in so many finer
+// parts, and then with all of it.
+const (
+	firstShare = 10
+	finerParts = 8
+)
 
 // Merge folds batches in one transaction of one job. What would be billed for
 // too many bytes is cut finer: an error, if there are several batches; one
-// batch is looked up in fewer days a statement, and only then in the same way
-// with all of MaxBytesBilled.
+// batch is looked up, and changed, in fewer days a statement. If that does not
+// help it may take all of MaxBytesBilled.
 func (w *Warehouse) Merge(ctx context.Context, m *connector.Merge) (connector.MergeBooks, error) {
-	most, limit := maxPartitions, w.config.MaxBytesBilled/firstShare
-	for {
-		books, err := w.merge(ctx, m, most, limit)
-		widest := widestOf(partsOf(m, most))
-		switch {
-		case !errors.Is(err, connector.ErrByteCap) || len(m.Batches) > 1:
-			return books, err
-		case widest > 1:
-			most = (widest + 1) / 2
-		case limit < w.config.MaxBytesBilled:
-			most, limit = maxPartitions, w.config.MaxBytesBilled
-		default:
-			return books, fmt.Errorf("%w; batch %s of %s stays pending until --max-bytes-billed allows it", err, m.Batches[0].ID, m.Table.Name)
+	share := w.config.MaxBytesBilled / firstShare
+	books, err := w.merge(ctx, m, maxPartitions, share)
+	if !errors.Is(err, connector.ErrByteCap) || len(m.Batches) > 1 {
+		return books, err
+	}
+	if widest := widestOf(partsOf(m, maxPartitions)); widest > 1 {
+		if books, err := w.merge(ctx, m, (widest+finerParts-1)/finerParts, share); err == nil {
+			return books, nil
 		}
 	}
+	books, err = w.merge(ctx, m, maxPartitions, w.config.MaxBytesBilled)
+	if errors.Is(err, connector.ErrByteCap) {
+		return books, fmt.Errorf("%w; batch %s of %s stays pending until --max-bytes-billed allows it", err, m.Batches[0].ID, m.Table.Name)
+	}
+	return books, err
 }
 
 // widestOf is the number of days of the part that has most.
@@ -71,7 +74,7 @@ func (w *Warehouse) merge(ctx context.Context, m *connector.Merge, most int, lim
 		}
 		changed = append(changed, days...)
 	}
-	names.Updates = updatesOf(m.Table, changed)
+	names.Updates = updatesOf(m.Table, changed, most)
 	return w.runMerge(ctx, m, names, limit)
 }
 
@@ -119,8 +122,9 @@ func (w *Warehouse) probe(ctx context.Context, m *connector.Merge, names mergeNa
 	return changed, err
 }
 
-// updatesOf are the partitions to be changed, a group for each statement.
-func updatesOf(t *schemas.Table, changed []probed) []bounds {
+// updatesOf are the partitions to be changed, a group of at most so many days
+// for each statement.
+func updatesOf(t *schemas.Table, changed []probed, most int) []bounds {
 	if len(changed) == 0 {
 		return nil
 	}
@@ -137,7 +141,7 @@ func updatesOf(t *schemas.Table, changed []probed) []bounds {
 		}
 	}
 	var groups []bounds
-	for _, runs := range cut(runsOf(days), maxPartitions-1) {
+	for _, runs := range cut(runsOf(days), min(most, maxPartitions-1)) {
 		groups = append(groups, bounds{Column: t.Partition.Column, Runs: runs})
 	}
 	if null && len(groups) == 0 {

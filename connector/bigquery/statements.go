@@ -24,7 +24,6 @@ func newStatements(project, dataset string) (*statements, error) {
 		"idents":    idents,
 		"table":     func(name string) string { return ident(project + "." + storeOf(dataset) + "." + name) },
 		"literal":   literal,
-		"literals":  literals,
 		"timestamp": timestamp,
 		"fence":     fenceOf,
 		"on":        onKey,
@@ -126,6 +125,7 @@ func (n mergeNames) With(p part) mergeNames {
 // What the script says when it stops.
 func (mergeNames) Fenced() string     { return raisedFenced }
 func (mergeNames) Taken() string      { return raisedTaken }
+func (mergeNames) Twice() string      { return raisedTwice }
 func (mergeNames) Unbalanced() string { return raisedBooks }
 
 func (n mergeNames) Unfenced() string { return raisedUnfenced + fenceOf(n.Table) }

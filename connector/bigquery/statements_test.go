@@ -75,7 +75,7 @@ func renderAll(t *testing.T) map[string]string {
 		}
 		out[name+".sql"] = text
 	}
-	render("pending", "pending.sql", nil)
+	render("pending", "pending.sql", maxPending)
 	for _, table := range []string{"timeseries", "sleep", "devices", "quarantine"} {
 		m := goldenMerge(c.Table(table))
 		n := namesFor(m, maxPartitions)
@@ -84,7 +84,7 @@ func renderAll(t *testing.T) map[string]string {
 		render("merge_insert_"+table, "merge.sql", n)
 		render("landed_"+table, "landed.sql", n)
 		render("fill_fence_"+table, "fill_fence.sql", n)
-		n.Updates = updatesOf(m.Table, []probed{{day: mustDay("2026-11-22")}, {null: true}})
+		n.Updates = updatesOf(m.Table, []probed{{day: mustDay("2026-11-22")}, {null: true}}, maxPartitions)
 		render("merge_update_"+table, "merge.sql", n)
 	}
 	wide := goldenMerge(c.Table("timeseries"))

@@ -182,6 +182,9 @@ func (s *stream) take(a *storagepb.AppendRowsResponse, ended error) error {
 	if err == nil && a.GetError() != nil {
 		err = status.ErrorProto(a.GetError())
 	}
+	if err != nil && len(a.GetRowErrors()) > 0 {
+		return &fault{connector.ErrRefused, fmt.Sprintf("%d rows of a request", len(a.GetRowErrors()))}
+	}
 	if err != nil {
 		if st, ok := statusOf(err); ok && st.Code() == codes.AlreadyExists && !s.byDefault && len(s.window) > 0 {
 			// It was written before, and that answer was lost.

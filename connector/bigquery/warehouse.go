@@ -16,6 +16,10 @@ import (
 	"vitalsink/connector"
 )
 
+// maxPending is how many batches of a table and lane are looked at together:
+// each may name thousands of days.
+const maxPending = 500
+
 // defaultMaxBytesBilled is what one job may be billed for.
 const defaultMaxBytesBilled = 1 << 40
 
@@ -101,6 +105,9 @@ func (w *Warehouse) Pending(ctx context.Context) (*connector.Pending, error) {
 				n, err = w.fence(gctx, t.Name)
 				return err
 			})
+			if errors.Is(err, connector.ErrConfiguration) {
+				n, err = noFence, nil // the merge will say so, and the other tables are folded
+			}
 			mu.Lock()
 			defer mu.Unlock()
 			p.Fences[t.Name] = n
@@ -110,7 +117,7 @@ func (w *Warehouse) Pending(ctx context.Context) (*connector.Pending, error) {
 	if err := g.Wait(); err != nil {
 		return nil, err
 	}
-	text, err := w.statements.render("pending.sql", nil)
+	text, err := w.statements.render("pending.sql", maxPending)
 	if err != nil {
 		return nil, err
 	}
@@ -125,8 +132,8 @@ func (w *Warehouse) Pending(ctx context.Context) (*connector.Pending, error) {
 	return p, nil
 }
 
-// noFence is the fence of a table that has none, or several. It lets no merge
-// pass, whose script then says what is wrong.
+// noFence is the fence of a table that has none, or several rows. It lets no
+// merge pass, whose script then says what is wrong.
 const noFence = -1
 
 // fence reads the one row of a fence.

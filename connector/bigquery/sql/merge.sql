@@ -43,6 +43,12 @@ WHERE {{$part.Source.SQL "S"}};
 SET (found, superseded, stale) = (
     SELECT AS STRUCT IFNULL(SUM(_versions), 0), IFNULL(SUM(_versions - 1), 0), COUNTIF(_state = 'stale') FROM staged
 );
+IF (SELECT COUNT(*) FROM staged) > (SELECT COUNT(*) FROM source) THEN
+    RAISE USING MESSAGE = {{literal .Twice}};
+END IF;
+IF found != @registered THEN
+    RAISE USING MESSAGE = FORMAT('%s {registered=%d, found=%d}', {{literal .Unbalanced}}, @registered, found);
+END IF;
 {{range .Updates}}
 MERGE INTO {{table $.Table}} AS T
 USING (SELECT * FROM staged WHERE _state = 'newer') AS S
@@ -64,9 +70,9 @@ FROM staged AS S
 WHERE S._state = 'new' AND {{.Source.SQL "S"}};
 SET applied = applied + @@row_count;
 {{end}}
-IF found != @registered OR found != applied + superseded + stale THEN
-    RAISE USING MESSAGE = FORMAT('%s {registered=%d, found=%d, applied=%d, superseded=%d, stale=%d}',
-        {{literal .Unbalanced}}, @registered, found, applied, superseded, stale);
+IF found != applied + superseded + stale THEN
+    RAISE USING MESSAGE = FORMAT('%s {found=%d, applied=%d, superseded=%d, stale=%d}',
+        {{literal .Unbalanced}}, found, applied, superseded, stale);
 END IF;
 INSERT INTO {{table "merges"}} (merge_id, table_name, batch_ids, merged_at, rows_registered, rows_applied, rows_superseded, rows_stale, rows_erased, bytes_billed, job_id)
 VALUES (@merge_id, {{literal .Table}}, @ids, @merged_at, @registered, applied, superseded, stale, 0, NULL, @job_id);

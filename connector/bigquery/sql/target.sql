@@ -3,6 +3,5 @@
     SELECT {{idents .Key}}, _version{{if .Sticky}}, {{ident .Sticky}}{{end}}
     FROM {{table .Table}} AS T
     WHERE {{.Part.Target.SQL "T"}}
-{{- if .Part.Resources}} AND T.resource IN ({{literals .Part.Resources}}){{end}}
 )
 {{- /* no line break */ -}}

@@ -20,10 +20,10 @@ type loadCommand struct {
 	warehouseFlag
 	billingFlag
 	memoryFlag
-	Files        []string      `arg:"" name:"file" help:"Files of messages or events, one JSON object a line, and directories of such; .gz too; - is standard input."`
-	PublishedAt  string        `default:"1970-01-01" placeholder:"TIME" help:"Publish time of the first bare event, such as 2026-05-01 or 2026-05-01T12:00:00Z; one microsecond more a line. Default ${default}: bare events without updated_at rank below all that was delivered."`
-	FoldInterval time.Duration `default:"30s" placeholder:"TIME" help:"Merge what was appended into the tables this often; 0s: only at the end. Default ${default}."`
-	JSON         bool          `name:"json" help:"Print one JSON object at the end."`
+	Files        []string       `arg:"" name:"file" help:"Files of messages or events, one JSON object a line, and directories of such; .gz too; - is standard input."`
+	PublishedAt  string         `default:"1970-01-01" placeholder:"TIME" help:"Publish time of the first bare event, such as 2026-05-01 or 2026-05-01T12:00:00Z; one microsecond more a line. Default ${default}: bare events without updated_at rank below all that was delivered."`
+	FoldInterval *time.Duration `placeholder:"TIME" help:"Merge what was appended into the tables this often; 0s: only at the end. Default 30s in DuckDB, 5m in BigQuery, which bills every merge."`
+	JSON         bool           `name:"json" help:"Print one JSON object at the end."`
 }
 
 func (c *loadCommand) Help() string {
@@ -62,12 +62,16 @@ func (c *loadCommand) Run(ctx context.Context, std streams, log *slog.Logger) (e
 	if err != nil {
 		return err
 	}
-	if c.FoldInterval < 0 {
-		return usage{errors.New("--fold-interval must be 0s or more")}
-	}
 	location, err := c.location()
 	if err != nil {
 		return err
+	}
+	pace := location.pace()
+	if c.FoldInterval == nil {
+		c.FoldInterval = &pace.fold
+	}
+	if *c.FoldInterval < 0 {
+		return usage{errors.New("--fold-interval must be 0s or more")}
 	}
 	billed, err := c.bytes()
 	if err != nil {
@@ -85,13 +89,15 @@ func (c *loadCommand) Run(ctx context.Context, std streams, log *slog.Logger) (e
 	// What is quarantined is part of the result, not worth a log line each.
 	quiet := slog.New(slog.DiscardHandler)
 	l := &loading{
-		began:  time.Now(),
-		ingest: &connector.Ingest{Warehouse: warehouse, Catalogue: catalogue, Log: quiet, MaxHeld: memory.held},
+		began: time.Now(),
+		ingest: &connector.Ingest{
+			Warehouse: warehouse, Catalogue: catalogue, Log: quiet, MaxHeld: memory.held, FlushInterval: pace.flush, Workers: pace.workers,
+		},
 		folder: &connector.Folder{Warehouse: warehouse, Catalogue: catalogue, Log: log, MaxRows: memory.foldRows, Merges: memory.merges},
 	}
 	l.source = &files.Source{Paths: c.Files, Stdin: std.in, PublishedAt: publishedAt, Began: l.began}
 	stop := showProgress(std.err, l.progress)
-	err = l.run(ctx, c.FoldInterval)
+	err = l.run(ctx, *c.FoldInterval)
 	stop()
 	result := l.result()
 	return errors.Join(c.print(std, result), err, result.verdict())

@@ -44,18 +44,14 @@ time left, and ends.
   vitalsink run --source pubsub://my-project/vitalsink --warehouse bigquery://my-project/health`
 }
 
-// setDefaults fills in what depends on the warehouse: in BigQuery every append
-// costs some of a quota, and every merge money.
+// setDefaults fills in what depends on the warehouse.
 func (c *runCommand) setDefaults(of location) {
-	flush, fold := 10*time.Second, 30*time.Second
-	if of.isBigQuery() {
-		flush, fold = time.Minute, 5*time.Minute
-	}
+	pace := of.pace()
 	if c.FlushInterval == nil {
-		c.FlushInterval = &flush
+		c.FlushInterval = &pace.flush
 	}
 	if c.FoldInterval == nil {
-		c.FoldInterval = &fold
+		c.FoldInterval = &pace.fold
 	}
 }
 
@@ -108,7 +104,7 @@ func (c *runCommand) run(ctx context.Context, std streams, log *slog.Logger, sub
 	service := &connector.Service{
 		Ingest: &connector.Ingest{
 			Warehouse: warehouse, Catalogue: catalogue, Log: log, FlushInterval: *c.FlushInterval,
-			MaxHeld: memory.held, MaxMessages: memory.messages / pubsub.Streams, MaxBytes: memory.waiting / pubsub.Streams, GiveUp: giveUp,
+			MaxHeld: memory.held, MaxMessages: memory.messages / pubsub.Streams, MaxBytes: memory.waiting / pubsub.Streams, GiveUp: giveUp, Workers: into.location.pace().workers,
 		},
 		FoldInterval: *c.FoldInterval, Log: log,
 		Connect: func(ctx context.Context) (connector.ClosingSource, error) { return sub.connect(ctx) },

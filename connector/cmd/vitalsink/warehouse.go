@@ -8,7 +8,9 @@ import (
 	"net/url"
 	"os"
 	"regexp"
+	"runtime"
 	"strings"
+	"time"
 
 	"github.com/dustin/go-humanize"
 	"google.golang.org/api/option"
@@ -33,6 +35,21 @@ type location struct {
 }
 
 func (l location) isBigQuery() bool { return l.project != "" }
+
+// pace is how often a warehouse is to be asked for something, if nobody says.
+type pace struct {
+	flush, fold time.Duration
+	workers     int // 0 for one per CPU; each has batches of its own
+}
+
+// pace is slower for BigQuery, where every append takes streams, of which there
+// are 10,000 an hour, and every merge costs money.
+func (l location) pace() pace {
+	if l.isBigQuery() {
+		return pace{flush: time.Minute, fold: 5 * time.Minute, workers: min(4, runtime.GOMAXPROCS(0))}
+	}
+	return pace{flush: 10 * time.Second, fold: 30 * time.Second}
+}
 
 var (
 	projectName = regexp.MustCompile(`^[a-z0-9.:-]+$`)

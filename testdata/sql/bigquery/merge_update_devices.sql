@@ -43,6 +43,12 @@ WHERE TRUE /* not pruned: the table is not partitioned */;
 SET (found, superseded, stale) = (
     SELECT AS STRUCT IFNULL(SUM(_versions), 0), IFNULL(SUM(_versions - 1), 0), COUNTIF(_state = 'stale') FROM staged
 );
+IF (SELECT COUNT(*) FROM staged) > (SELECT COUNT(*) FROM source) THEN
+    RAISE USING MESSAGE = 'vitalsink: the table holds a key twice';
+END IF;
+IF found != @registered THEN
+    RAISE USING MESSAGE = FORMAT('%s {registered=%d, found=%d}', 'vitalsink: books do not balance', @registered, found);
+END IF;
 
 MERGE INTO `project.health_store.devices` AS T
 USING (SELECT * FROM staged WHERE _state = 'newer') AS S
@@ -57,9 +63,9 @@ FROM staged AS S
 WHERE S._state = 'new' AND TRUE /* not pruned: the table is not partitioned */;
 SET applied = applied + @@row_count;
 
-IF found != @registered OR found != applied + superseded + stale THEN
-    RAISE USING MESSAGE = FORMAT('%s {registered=%d, found=%d, applied=%d, superseded=%d, stale=%d}',
-        'vitalsink: books do not balance', @registered, found, applied, superseded, stale);
+IF found != applied + superseded + stale THEN
+    RAISE USING MESSAGE = FORMAT('%s {found=%d, applied=%d, superseded=%d, stale=%d}',
+        'vitalsink: books do not balance', found, applied, superseded, stale);
 END IF;
 INSERT INTO `project.health_store.merges` (merge_id, table_name, batch_ids, merged_at, rows_registered, rows_applied, rows_superseded, rows_stale, rows_erased, bytes_billed, job_id)
 VALUES (@merge_id, 'devices', @ids, @merged_at, @registered, applied, superseded, stale, 0, NULL, @job_id);

@@ -36,7 +36,7 @@ FROM source AS S
 LEFT JOIN (
     SELECT `user_id`, `resource`, `provider`, `source_type`, `timestamp`, `discriminator`, _version
     FROM `project.health_store.timeseries` AS T
-    WHERE ((T.`timestamp` >= TIMESTAMP '2010-01-01 00:00:00+00' AND T.`timestamp` < TIMESTAMP '2020-12-14 00:00:00+00')) AND T.resource IN ('glucose', 'heartrate')
+    WHERE ((T.`timestamp` >= TIMESTAMP '2010-01-01 00:00:00+00' AND T.`timestamp` < TIMESTAMP '2020-12-14 00:00:00+00'))
 ) AS T
 ON T.`user_id` = S.`user_id` AND T.`resource` = S.`resource` AND T.`provider` = S.`provider` AND T.`source_type` = S.`source_type` AND T.`timestamp` = S.`timestamp` AND T.`discriminator` = S.`discriminator`
 WHERE ((S.`timestamp` >= TIMESTAMP '2010-01-01 00:00:00+00' AND S.`timestamp` < TIMESTAMP '2020-12-14 00:00:00+00'));
@@ -51,13 +51,19 @@ FROM source AS S
 LEFT JOIN (
     SELECT `user_id`, `resource`, `provider`, `source_type`, `timestamp`, `discriminator`, _version
     FROM `project.health_store.timeseries` AS T
-    WHERE ((T.`timestamp` >= TIMESTAMP '2020-12-14 00:00:00+00' AND T.`timestamp` < TIMESTAMP '2022-04-28 00:00:00+00') OR (T.`timestamp` >= TIMESTAMP '2026-11-22 00:00:00+00' AND T.`timestamp` < TIMESTAMP '2026-11-24 00:00:00+00')) AND T.resource IN ('glucose', 'heartrate')
+    WHERE ((T.`timestamp` >= TIMESTAMP '2020-12-14 00:00:00+00' AND T.`timestamp` < TIMESTAMP '2022-04-28 00:00:00+00') OR (T.`timestamp` >= TIMESTAMP '2026-11-22 00:00:00+00' AND T.`timestamp` < TIMESTAMP '2026-11-24 00:00:00+00'))
 ) AS T
 ON T.`user_id` = S.`user_id` AND T.`resource` = S.`resource` AND T.`provider` = S.`provider` AND T.`source_type` = S.`source_type` AND T.`timestamp` = S.`timestamp` AND T.`discriminator` = S.`discriminator`
 WHERE ((S.`timestamp` >= TIMESTAMP '2020-12-14 00:00:00+00' AND S.`timestamp` < TIMESTAMP '2022-04-28 00:00:00+00') OR (S.`timestamp` >= TIMESTAMP '2026-11-22 00:00:00+00' AND S.`timestamp` < TIMESTAMP '2026-11-24 00:00:00+00'));
 SET (found, superseded, stale) = (
     SELECT AS STRUCT IFNULL(SUM(_versions), 0), IFNULL(SUM(_versions - 1), 0), COUNTIF(_state = 'stale') FROM staged
 );
+IF (SELECT COUNT(*) FROM staged) > (SELECT COUNT(*) FROM source) THEN
+    RAISE USING MESSAGE = 'vitalsink: the table holds a key twice';
+END IF;
+IF found != @registered THEN
+    RAISE USING MESSAGE = FORMAT('%s {registered=%d, found=%d}', 'vitalsink: books do not balance', @registered, found);
+END IF;
 
 INSERT INTO `project.health_store.timeseries` (`user_id`, `team_id`, `client_user_id`, `resource`, `provider`, `source_type`, `timestamp`, `discriminator`, `start_time`, `end_time`, `value`, `value_text`, `unit`, `type`, `timezone_offset`, `systolic`, `diastolic`, `sensor_location`, `intensity`, `tags`, `delivery_mode`, `delivery_form`, `bolus_purpose`, `app_id`, `device_id`, `workout_id`, `sport`, `_extra`, `_version`, `_version_at`, `_message_id`, `_deleted`)
 SELECT S.`user_id`, S.`team_id`, S.`client_user_id`, S.`resource`, S.`provider`, S.`source_type`, S.`timestamp`, S.`discriminator`, S.`start_time`, S.`end_time`, S.`value`, S.`value_text`, S.`unit`, S.`type`, S.`timezone_offset`, S.`systolic`, S.`diastolic`, S.`sensor_location`, S.`intensity`, S.`tags`, S.`delivery_mode`, S.`delivery_form`, S.`bolus_purpose`, S.`app_id`, S.`device_id`, S.`workout_id`, S.`sport`, S.`_extra`, S.`_version`, S.`_version_at`, S.`_message_id`, S.`_deleted`
@@ -71,9 +77,9 @@ FROM staged AS S
 WHERE S._state = 'new' AND ((S.`timestamp` >= TIMESTAMP '2020-12-14 00:00:00+00' AND S.`timestamp` < TIMESTAMP '2022-04-28 00:00:00+00') OR (S.`timestamp` >= TIMESTAMP '2026-11-22 00:00:00+00' AND S.`timestamp` < TIMESTAMP '2026-11-24 00:00:00+00'));
 SET applied = applied + @@row_count;
 
-IF found != @registered OR found != applied + superseded + stale THEN
-    RAISE USING MESSAGE = FORMAT('%s {registered=%d, found=%d, applied=%d, superseded=%d, stale=%d}',
-        'vitalsink: books do not balance', @registered, found, applied, superseded, stale);
+IF found != applied + superseded + stale THEN
+    RAISE USING MESSAGE = FORMAT('%s {found=%d, applied=%d, superseded=%d, stale=%d}',
+        'vitalsink: books do not balance', found, applied, superseded, stale);
 END IF;
 INSERT INTO `project.health_store.merges` (merge_id, table_name, batch_ids, merged_at, rows_registered, rows_applied, rows_superseded, rows_stale, rows_erased, bytes_billed, job_id)
 VALUES (@merge_id, 'timeseries', @ids, @merged_at, @registered, applied, superseded, stale, 0, NULL, @job_id);
