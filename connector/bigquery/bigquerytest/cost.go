@@ -111,9 +111,12 @@ func (e *execution) charge(ctx context.Context, b *bill, r *relation, where *con
 		b.parts[r] = p
 	}
 	var bytes int64
-	width := r.width(counts)
+	width, holds := r.width(counts), always(anything)
+	if where != nil {
+		holds = where.test(tokens)
+	}
 	for number, n := range b.parts[r] {
-		if where != nil && where.of(tokens, r.partitionOf(number))&canBeTrue == 0 {
+		if holds(r.partitionOf(number))&canBeTrue == 0 {
 			continue
 		}
 		if r.partitioned != nil {

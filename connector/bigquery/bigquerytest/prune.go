@@ -66,35 +66,49 @@ type condition struct {
 	alone         bool   // the column needs no alias
 }
 
-// of tells what the condition can be for rows of the partition.
-func (c condition) of(tokens []token, p partition) truth {
+// test tells what a condition can be for the rows of a partition.
+type test func(partition) truth
+
+// always is a condition that is the same for every partition.
+func always(t truth) test { return func(partition) truth { return t } }
+
+// test reads the condition, once for all partitions.
+func (c condition) test(tokens []token) test {
 	if parts := splitLogic(tokens, "OR"); len(parts) > 1 {
-		r := c.of(parts[0], p)
-		for _, part := range parts[1:] {
-			r = r.or(c.of(part, p))
-		}
-		return r
+		return c.each(parts, truth.or)
 	}
 	if parts := splitLogic(tokens, "AND"); len(parts) > 1 {
-		r := c.of(parts[0], p)
-		for _, part := range parts[1:] {
-			r = r.and(c.of(part, p))
-		}
-		return r
+		return c.each(parts, truth.and)
 	}
 	switch {
 	case len(tokens) > 1 && tokens[0].is("NOT"):
-		return c.of(tokens[1:], p).not()
+		inner := c.test(tokens[1:])
+		return func(p partition) truth { return inner(p).not() }
 	case len(tokens) > 2 && tokens[0].is("(") && closing(tokens, 0) == len(tokens)-1:
-		return c.of(tokens[1:len(tokens)-1], p)
+		return c.test(tokens[1 : len(tokens)-1])
 	case len(tokens) == 1 && tokens[0].is("TRUE"):
-		return canBeTrue
+		return always(canBeTrue)
 	case len(tokens) == 1 && tokens[0].is("FALSE"):
-		return canBeFalse
+		return always(canBeFalse)
 	case len(tokens) == 1 && tokens[0].is("NULL"):
-		return canBeNull
+		return always(canBeNull)
 	}
-	return c.atom(tokens, p)
+	return c.atom(tokens)
+}
+
+// each combines conditions.
+func (c condition) each(parts [][]token, combine func(a, b truth) truth) test {
+	tests := make([]test, len(parts))
+	for i, part := range parts {
+		tests[i] = c.test(part)
+	}
+	return func(p partition) truth {
+		r := tests[0](p)
+		for _, t := range tests[1:] {
+			r = combine(r, t(p))
+		}
+		return r
+	}
 }
 
 // splitLogic cuts at AND or OR, but for the AND of BETWEEN, and CASE.
@@ -121,67 +135,77 @@ func splitLogic(tokens []token, word string) [][]token {
 	return append(parts, tokens[min(from, len(tokens)):])
 }
 
-// atom decides a comparison of the bare column with a literal.
-func (c condition) atom(tokens []token, p partition) truth {
+// atom reads a comparison of the bare column with a literal.
+func (c condition) atom(tokens []token) test {
 	n := c.columnAt(tokens)
 	if n == 0 {
-		return c.flipped(tokens, p)
+		return c.flipped(tokens)
 	}
 	rest := tokens[n:]
 	switch {
 	case len(rest) == 2 && rest[0].is("IS") && rest[1].is("NULL"):
-		return c.isNull(p)
+		return nullness
 	case len(rest) == 3 && rest[0].is("IS") && rest[1].is("NOT") && rest[2].is("NULL"):
-		return c.isNull(p).not()
+		return func(p partition) truth { return nullness(p).not() }
 	case len(rest) > 1 && rest[0].kind == tokenSymbol:
 		if at, used := c.literal(rest[1:]); used == len(rest)-1 {
-			return compare(rest[0].text, p, at)
+			return comparison(rest[0].text, at)
 		}
 	case len(rest) > 3 && rest[0].is("BETWEEN"):
 		low, n := c.literal(rest[1:])
 		if n == 0 || len(rest) < n+3 || !rest[n+1].is("AND") {
-			return anything
+			return always(anything)
 		}
 		if high, used := c.literal(rest[n+2:]); used == len(rest)-n-2 {
-			return compare(">=", p, low).and(compare("<=", p, high))
+			return func(p partition) truth { return compare(">=", p, low).and(compare("<=", p, high)) }
 		}
 	case len(rest) > 2 && rest[0].is("IN") && rest[1].is("("):
-		return c.among(rest[2:len(rest)-1], p)
+		return c.among(rest[2 : len(rest)-1])
 	}
-	return anything
+	return always(anything)
 }
 
-// flipped decides a comparison with the literal first.
-func (c condition) flipped(tokens []token, p partition) truth {
+// flipped reads a comparison with the literal first.
+func (c condition) flipped(tokens []token) test {
 	at, n := c.literal(tokens)
 	if n == 0 || n+1 >= len(tokens) || c.columnAt(tokens[n+1:]) != len(tokens)-n-1 {
-		return anything
+		return always(anything)
 	}
 	turned := map[string]string{"<": ">", ">": "<", "<=": ">=", ">=": "<="}
 	symbol := tokens[n].text
 	if t, ok := turned[symbol]; ok {
 		symbol = t
 	}
-	return compare(symbol, p, at)
+	return comparison(symbol, at)
 }
 
-func (c condition) among(tokens []token, p partition) truth {
-	r := canBeFalse
+func (c condition) among(tokens []token) test {
+	var literals []int64
 	for _, item := range split(tokens, ",") {
 		at, n := c.literal(item)
 		if n != len(item) || n == 0 {
-			return anything
+			return always(anything)
 		}
-		r = r.or(compare("=", p, at))
+		literals = append(literals, at)
 	}
-	return r
+	return func(p partition) truth {
+		r := canBeFalse
+		for _, at := range literals {
+			r = r.or(compare("=", p, at))
+		}
+		return r
+	}
 }
 
-func (c condition) isNull(p partition) truth {
+func nullness(p partition) truth {
 	if p.null {
 		return canBeTrue
 	}
 	return canBeFalse
+}
+
+func comparison(symbol string, at int64) test {
+	return func(p partition) truth { return compare(symbol, p, at) }
 }
 
 // columnAt is how many tokens at the start are the column; 0 if they are
