@@ -74,6 +74,7 @@ func TestAppendGivesUp(t *testing.T) {
 				}
 				t.Run(call+"/"+name+"/"+table, func(t *testing.T) {
 					a := newAppending(t).small()
+					a.tuned.tries = 2 // gRPC itself waits a second after a reset
 					a.server.Inject(bigquerytest.Fault{Call: call, Effect: effect, Table: table, Times: -1})
 					b := a.batch("sleep", "b1", 30)
 					defer b.Record.Release()
