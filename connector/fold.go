@@ -55,15 +55,15 @@ type Folded struct {
 	Newer int `json:"newer_batches"`
 }
 
-// Fold merges what is pending when it begins, in these lanes, which are all if
-// none is named; what comes in meanwhile is for the next fold, or this one
-// might never end. A merge that fails is tried with half of its batches; one
+// Fold merges what was appended when it begins, in these lanes, which are all
+// if none is named; what is appended meanwhile is for the next fold, or this
+// one might never end. A merge that fails is tried with half of its batches; one
 // that fails alone stays pending, and the others are folded. A table whose
 // warehouse is unavailable or not set up stays as it is; the other tables are
 // folded. The error is ErrFenced if other folders kept being faster.
 func (f *Folder) Fold(ctx context.Context, lanes ...Lane) (Folded, error) {
 	g := &folding{
-		Folder: f, lanes: lanes, done: Folded{Tables: map[string]MergeBooks{}},
+		Folder: f, lanes: lanes, done: Folded{Tables: map[string]MergeBooks{}}, began: now(), left: map[string]bool{},
 		failed: map[string]error{}, failures: map[string]int{}, most: map[string]int{},
 	}
 	for g.lost < maxLost {
@@ -88,7 +88,9 @@ func (f *Folder) Fold(ctx context.Context, lanes ...Lane) (Folded, error) {
 type folding struct {
 	*Folder
 	lanes    []Lane
-	known    map[string]bool // batches that were pending when it began
+	began    time.Time
+	known    map[string]bool // what was pending then, as far as the warehouse told
+	left     map[string]bool // batches that failed alone
 	done     Folded
 	failed   map[string]error // the last of each table
 	failures map[string]int   // batches that failed alone, since the last success
@@ -175,7 +177,7 @@ func (g *folding) fail(m *Merge, err error) (progress bool) {
 		return true
 	}
 	g.failed[table] = err
-	delete(g.known, m.Batches[0].ID)
+	g.left[m.Batches[0].ID] = true
 	g.failures[table]++
 	return g.failures[table] < maxFailures
 }
@@ -203,7 +205,7 @@ func (g *folding) plan(p *Pending) (merges []*Merge, newer int) {
 			newer++
 			continue
 		}
-		if !g.known[b.ID] || g.failures[b.Table] >= maxFailures || len(g.lanes) > 0 && !slices.Contains(g.lanes, b.Lane) {
+		if !g.known[b.ID] && !b.AppendedAt.Before(g.began) || g.left[b.ID] || g.failures[b.Table] >= maxFailures || len(g.lanes) > 0 && !slices.Contains(g.lanes, b.Lane) {
 			continue
 		}
 		m := open[b.Table]

@@ -22,7 +22,8 @@ type Warehouse interface {
 	Append(ctx context.Context, b *Batch) error
 
 	// Pending reads the fences and then the registered batches that no merge
-	// has taken, oldest first, each once: the registry may hold one twice.
+	// has taken, oldest first, each once: the registry may hold one twice. Of a
+	// long backlog the oldest of each table and lane will do.
 	Pending(ctx context.Context) (*Pending, error)
 
 	// Merge folds the batches into their latest table and enters the merge

@@ -101,3 +101,16 @@ func TestFenceOutOfSight(t *testing.T) {
 		t.Errorf("%d sleeps and %d samples, want none and one", sleeps, samples)
 	}
 }
+
+// TestBacklog: a fold does not leave what the first look at a long backlog did
+// not show.
+func TestBacklog(t *testing.T) {
+	s := openTest(t)
+	for version := range 5 {
+		s.ingest(t, sleepOf(version))
+	}
+	s.pending = 2
+	if f := s.fold(t); f.Books.Registered != 5 || f.Merges != 3 {
+		t.Errorf("folded: %+v, want 5 rows in 3 merges", f)
+	}
+}

@@ -31,6 +31,7 @@ type Warehouse struct {
 	appender   *appender
 	statements *statements
 	attempts   attempts
+	pending    int // batches of a table and lane that are looked at together
 }
 
 var _ connector.Warehouse = (*Warehouse)(nil)
@@ -39,7 +40,7 @@ var _ connector.Warehouse = (*Warehouse)(nil)
 // they are not there, or not to be read.
 func Open(ctx context.Context, cfg Config) (*Warehouse, error) {
 	cfg.MaxBytesBilled = cmp.Or(cfg.MaxBytesBilled, defaultMaxBytesBilled)
-	w := &Warehouse{config: cfg}
+	w := &Warehouse{config: cfg, pending: maxPending}
 	var err error
 	if w.statements, err = newStatements(cfg.Project, cfg.Dataset); err != nil {
 		return nil, err
@@ -117,7 +118,7 @@ func (w *Warehouse) Pending(ctx context.Context) (*connector.Pending, error) {
 	if err := g.Wait(); err != nil {
 		return nil, err
 	}
-	text, err := w.statements.render("pending.sql", maxPending)
+	text, err := w.statements.render("pending.sql", w.pending)
 	if err != nil {
 		return nil, err
 	}
