@@ -201,24 +201,38 @@ func (s inspected) holdsFence() bool {
 // more, at any moment of a merge changes nothing of the result: one of the two
 // starts over.
 func TestFoldsAtEveryPoint(t *testing.T) {
-	points := 0
+	points, fenced, cancelled := 0, 0, 0
 	for _, at := range moments {
 		for met := true; met; at.Skip++ {
 			at.Effect = bigquerytest.Pass
-			t.Run(fmt.Sprintf("%s %d", at.Call, at.Skip), func(t *testing.T) { met = foldDuringFold(t, at) })
+			t.Run(fmt.Sprintf("%s %d", at.Call, at.Skip), func(t *testing.T) {
+				s := openTest(t)
+				met = s.foldDuringFold(t, at)
+				for _, j := range s.jobs("merge") {
+					switch {
+					case j.Error == nil:
+					case strings.Contains(j.Error.Message, raisedFenced):
+						fenced++
+					case strings.Contains(j.Error.Message, "concurrent update"):
+						cancelled++
+					default:
+						t.Errorf("a merge ended with %s %s", j.Error.Reason, j.Error.Message)
+					}
+				}
+			})
 			points++
 		}
 	}
-	if points < 30 {
-		t.Errorf("only %d points were tried", points)
+	if points < 30 || fenced < 10 {
+		t.Errorf("%d points were tried; %d merges were stopped by the fence and %d by the other transaction", points, fenced, cancelled)
 	}
+	t.Logf("%d points; %d merges stopped by the fence, %d by the other transaction", points, fenced, cancelled)
 }
 
 // foldDuringFold lets another folder begin before a call or statement of a
 // fold. It is false if there are no so many.
-func foldDuringFold(t *testing.T, at bigquerytest.Fault) bool {
+func (s inspected) foldDuringFold(t *testing.T, at bigquerytest.Fault) bool {
 	t.Helper()
-	s := openTest(t)
 	other := inspected{s.server.open(t), s.server}
 	s.ingest(t, sleepOf(1))
 	s.fold(t)
