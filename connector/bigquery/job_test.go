@@ -82,10 +82,15 @@ func TestJobOfDeadProcess(t *testing.T) {
 	s := openTest(t)
 	s.ingest(t, sleepOf(1))
 	life, kill := context.WithCancel(context.Background())
-	s.server.Inject(bigquerytest.Fault{Call: bigquerytest.CallJob, Skip: 2, Effect: bigquerytest.Pass, Do: func(string) { kill() }})
+	asked := make(chan struct{})
+	s.server.Inject(bigquerytest.Fault{Call: bigquerytest.CallJob, Skip: 2, Effect: bigquerytest.Pass, Do: func(string) {
+		kill()
+		<-asked // the job runs on, for longer than its process
+	}})
 	if err := (mortal{s, life}).work(); err == nil {
 		t.Fatal("nobody was killed")
 	}
+	s.server.Inject(bigquerytest.Fault{Call: bigquerytest.CallJobsInsert, Skip: 2, Effect: bigquerytest.Pass, Do: func(string) { close(asked) }})
 	next := inspected{s.server.open(t), s.server}
 	next.fold(t)
 	next.expectMerged(t, "0")
