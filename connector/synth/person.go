@@ -111,15 +111,21 @@ func (p *person) again(t telling, d dice) event {
 }
 
 // blur is what goes wrong with the times of some records: created_at gets
-// lost or is of another import, the clock that wrote updated_at is ahead.
+// lost, or is of another hour, the clock that wrote updated_at is ahead. The
+// day of created_at stays: Junction promises that, and merges prune by it.
 func (p *person) blur(record object, known time.Time, d dice) {
+	at := func(hour string) {
+		if created, ok := record["created_at"].(string); ok {
+			record["created_at"] = created[:len("2006-01-02T")] + hour + created[len("2006-01-02T15:04:05"):]
+		}
+	}
 	switch d.IntN(10) {
 	case 0:
 		record["created_at"] = nil
 	case 1, 2:
-		record["created_at"] = stamp(known, p.era)
+		at("23:59:59")
 	case 3:
-		record["created_at"] = stamp(known.Add(-72*time.Hour), p.era)
+		at("00:00:01")
 	case 4:
 		record["updated_at"] = stamp(known.Add(60*24*time.Hour), p.era)
 	}
