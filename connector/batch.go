@@ -84,3 +84,19 @@ func (b *Batch) check() error {
 	}
 	return nil
 }
+
+// RegistryRow is the batch's row of the registry, a value for each column.
+func (b *Batch) RegistryRow(registeredAt time.Time) map[string]any {
+	return map[string]any{
+		"batch_id": b.ID, "table_name": b.Table.Name, "lane": string(b.Lane),
+		"catalogue_version": b.CatalogueVersion, "appended_at": b.AppendedAt, "registered_at": registeredAt,
+		"rows": b.Books.Rows, "rows_decoded": b.Books.RowsDecoded,
+		"rows_quarantined": b.Books.RowsQuarantined, "rows_erased": b.Books.RowsErased,
+		"messages": b.Books.Messages, "messages_landed": b.Books.MessagesLanded,
+		"messages_partly_quarantined": b.Books.MessagesPartlyQuarantined,
+		"messages_quarantined":        b.Books.MessagesQuarantined, "messages_empty": b.Books.MessagesEmpty,
+		"versions_clamped": b.Books.VersionsClamped,
+		// Lists must not be nil, which would be NULL.
+		"days": append([]time.Time{}, b.Days...), "rows_without_day": b.RowsWithoutDay, "resources": append([]string{}, b.Resources...),
+	}
+}

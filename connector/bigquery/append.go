@@ -194,7 +194,7 @@ func (a *appender) commit(ctx context.Context, table string, names []string) err
 func (a *appender) register(ctx context.Context, b *connector.Batch) error {
 	none := array.NewRecord(arrow.NewSchema(nil, nil), nil, 1)
 	defer none.Release()
-	row, err := newEncoder(a.allocator(), a.limits().request, none, a.catalogue.Table(schemas.BatchesTable).ArrowSchema(), registryRow(b, time.Now()))
+	row, err := newEncoder(a.allocator(), a.limits().request, none, a.catalogue.Table(schemas.BatchesTable).ArrowSchema(), b.RegistryRow(time.Now()))
 	if err != nil {
 		return err
 	}
@@ -209,19 +209,4 @@ func (a *appender) register(ctx context.Context, b *connector.Batch) error {
 		return &fault{connector.ErrConfiguration, "the registry refuses its row"}
 	}
 	return err
-}
-
-// registryRow is the batch's row of the registry.
-func registryRow(b *connector.Batch, now time.Time) map[string]any {
-	return map[string]any{
-		"batch_id": b.ID, "table_name": b.Table.Name, "lane": string(b.Lane),
-		"catalogue_version": b.CatalogueVersion, "appended_at": b.AppendedAt, "registered_at": now,
-		"rows": b.Books.Rows, "rows_decoded": b.Books.RowsDecoded,
-		"rows_quarantined": b.Books.RowsQuarantined, "rows_erased": b.Books.RowsErased,
-		"messages": b.Books.Messages, "messages_landed": b.Books.MessagesLanded,
-		"messages_partly_quarantined": b.Books.MessagesPartlyQuarantined,
-		"messages_quarantined":        b.Books.MessagesQuarantined, "messages_empty": b.Books.MessagesEmpty,
-		"versions_clamped": b.Books.VersionsClamped,
-		"days":             b.Days, "rows_without_day": b.RowsWithoutDay, "resources": b.Resources,
-	}
 }

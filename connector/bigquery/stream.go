@@ -264,12 +264,5 @@ func (t *tries) again(ctx context.Context, err error) error {
 		return err
 	}
 	t.left--
-	timer := time.NewTimer(t.pauses.NextBackOff())
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return sleep(ctx, t.pauses.NextBackOff())
 }

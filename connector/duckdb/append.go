@@ -6,7 +6,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"time"
 
 	"vitalsink/connector"
 	"vitalsink/connector/duckdb/duckarrow"
@@ -49,20 +48,7 @@ func (s *store) append(ctx context.Context, b *connector.Batch) error {
 
 // register enters the batch into the registry.
 func (s *store) register(ctx context.Context, tx *sql.Tx, b *connector.Batch) error {
-	// Lists must not be nil, which would be NULL.
-	days := append([]time.Time{}, b.Days...)
-	resources := append([]string{}, b.Resources...)
-	return s.insertRow(ctx, tx, schemas.BatchesTable, map[string]any{
-		"batch_id": b.ID, "table_name": b.Table.Name, "lane": string(b.Lane),
-		"catalogue_version": b.CatalogueVersion, "appended_at": b.AppendedAt, "registered_at": b.AppendedAt,
-		"rows": b.Books.Rows, "rows_decoded": b.Books.RowsDecoded,
-		"rows_quarantined": b.Books.RowsQuarantined, "rows_erased": b.Books.RowsErased,
-		"messages": b.Books.Messages, "messages_landed": b.Books.MessagesLanded,
-		"messages_partly_quarantined": b.Books.MessagesPartlyQuarantined,
-		"messages_quarantined":        b.Books.MessagesQuarantined, "messages_empty": b.Books.MessagesEmpty,
-		"versions_clamped": b.Books.VersionsClamped,
-		"days":             days, "rows_without_day": b.RowsWithoutDay, "resources": resources,
-	})
+	return s.insertRow(ctx, tx, schemas.BatchesTable, b.RegistryRow(b.AppendedAt))
 }
 
 // insertRow writes one row of an append-only table, a value for each of its
