@@ -41,7 +41,8 @@ func benchmarkMerge(b *testing.B) {
 		d.logRow(c.Table("sleep"), c, "b1", nil)
 		began = time.Now()
 		d.must(string(text), bigquery.QueryParameter{Name: "ids", Value: []string{"b1"}}, bigquery.QueryParameter{Name: "fence", Value: 0},
-			bigquery.QueryParameter{Name: "registered", Value: 1}, bigquery.QueryParameter{Name: "merge_id", Value: "m1"},
+			bigquery.QueryParameter{Name: "registered", Value: 1}, bigquery.QueryParameter{Name: "probed", Value: 0}, bigquery.QueryParameter{Name: "estimated", Value: 0},
+			bigquery.QueryParameter{Name: "merge_id", Value: "m1"},
 			bigquery.QueryParameter{Name: "merged_at", Value: time.Now()}, bigquery.QueryParameter{Name: "job_id", Value: "j1"})
 		merge += time.Since(began)
 	}

@@ -2,6 +2,7 @@ package bigquerytest
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -43,16 +44,28 @@ func (p *partitioning) sql(alias string) string {
 	return fmt.Sprintf("((epoch_us(%[1]s) - ((epoch_us(%[1]s) %% %[2]d) + %[2]d) %% %[2]d) // %[2]d)", column, n)
 }
 
-// relation is a table, a view, or a temporary table of a script.
+// relation is a table, a view, or a temporary table of a script, as it is from
+// a change of the catalog on. It never changes: a change puts another in its
+// place, and transactions that began before go on with the former.
 type relation struct {
 	project, dataset, id string
 	sql                  string // its name in DuckDB
 	columns              []column
 	partitioned          *partitioning
+	filtered             bool      // queries need a condition on the partition column
 	view                 *fragment // what a view selects; nil for tables
 	temporary            bool
 	resource             *bq.Table // as it was asked for; nil if temporary
 
+	since    uint64    // the change of the catalog that made it
+	previous *relation // what had its name before; nil if nothing did
+	gone     bool      // it was deleted, and only stands for that
+	*history
+}
+
+// history is what happened to the rows of a table; changes of the table do not
+// touch it.
+type history struct {
 	mu       sync.Mutex
 	filled   bool      // a row was ever written, and not taken away by Empty
 	streamed time.Time // when rows came through the Storage Write API
@@ -66,6 +79,11 @@ func (r *relation) name() string { return r.project + ":" + r.dataset + "." + r.
 // dotted is the table as errors about transactions name it.
 func (r *relation) dotted() string { return r.project + "." + r.dataset + "." + r.id }
 
+// path is the table as the Storage Write API names it.
+func (r *relation) path() string {
+	return "projects/" + r.project + "/datasets/" + r.dataset + "/tables/" + r.id
+}
+
 func (r *relation) column(name string) *column {
 	i := slices.IndexFunc(r.columns, func(c column) bool { return strings.EqualFold(c.name, name) })
 	if i < 0 {
@@ -75,10 +93,10 @@ func (r *relation) column(name string) *column {
 }
 
 // fill notes that there are rows.
-func (r *relation) fill() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.filled = true
+func (h *history) fill() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.filled = true
 }
 
 func (r *relation) isFilled() bool {
@@ -88,41 +106,42 @@ func (r *relation) isFilled() bool {
 }
 
 // stream notes that rows came through the Storage Write API.
-func (r *relation) stream(now time.Time) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.filled, r.streamed = true, now
+func (h *history) stream(now time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.filled, h.streamed = true, now
 }
 
-func (r *relation) streamedAt() time.Time {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.streamed
+func (h *history) streamedAt() time.Time {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.streamed
 }
 
 // see notes partitions that were written, and tells how many were, ever.
-func (r *relation) see(numbers map[int64]int) int {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.seen == nil {
-		r.seen = map[int64]bool{}
+func (h *history) see(numbers map[int64]int) int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.seen == nil {
+		h.seen = map[int64]bool{}
 	}
 	for n := range numbers {
-		r.seen[n] = true
+		h.seen[n] = true
 	}
-	return len(r.seen)
+	return len(h.seen)
 }
 
-func (r *relation) forget() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.filled, r.streamed, r.seen = false, time.Time{}, nil
+func (h *history) forget() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.filled, h.streamed, h.seen = false, time.Time{}, nil
 }
 
 // dataset is a dataset.
 type dataset struct {
 	project, id, location string
-	created               time.Time
+	resource              *bq.Dataset // never changes; another is put in its place
+	changed               uint64      // the change of the catalog that did
 	tables                map[string]*relation
 }
 
@@ -133,6 +152,32 @@ func (d *dataset) schema() string { return "memory." + quoteIdent(d.project+"."+
 type catalog struct {
 	mu       sync.RWMutex
 	datasets map[string]*dataset // by project.dataset
+	changes  uint64              // how many there were; the first is 1
+}
+
+// version is how many changes there were.
+func (c *catalog) version() uint64 {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.changes
+}
+
+// publish makes a relation what its name means from now on.
+func (c *catalog) publish(d *dataset, r *relation) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.changes++
+	r.since, r.previous = c.changes, d.tables[r.id]
+	d.tables[r.id] = r
+}
+
+// keep puts a dataset's resource in the place of the former.
+func (c *catalog) keep(d *dataset, resource *bq.Dataset) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.changes++
+	d.resource, d.changed = resource, c.changes
+	c.datasets[d.project+"."+d.id] = d
 }
 
 func (c *catalog) dataset(project, id string) (*dataset, error) {
@@ -144,28 +189,45 @@ func (c *catalog) dataset(project, id string) (*dataset, error) {
 	return nil, failure(reasonNotFound, "Not found: Dataset %s:%s", project, id)
 }
 
-func (c *catalog) relation(project, dataset, id, location string) (*relation, error) {
+// relation is what a name means, or meant after so many changes of the
+// catalog; 0 is now.
+func (c *catalog) relation(project, dataset, id, location string, version uint64) (*relation, error) {
 	d, err := c.dataset(project, dataset)
 	if err != nil || location != "" && !strings.EqualFold(d.location, location) {
 		return nil, failure(reasonNotFound, "Not found: Dataset %s:%s was not found in location %s", project, dataset, location)
 	}
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	if r := d.tables[id]; r != nil {
+	r := d.tables[id]
+	for r != nil && version > 0 && r.since > version {
+		r = r.previous
+	}
+	if r != nil && !r.gone {
 		return r, nil
 	}
 	return nil, failure(reasonNotFound, "Not found: Table %s:%s.%s was not found in location %s", project, dataset, id, d.location)
 }
 
-// all are the tables and views of all datasets.
-func (c *catalog) all() []*relation {
+// of are the tables and views of a dataset.
+func (c *catalog) of(d *dataset) []*relation {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	var list []*relation
-	for _, d := range c.datasets {
-		for _, r := range d.tables {
+	for _, r := range d.tables {
+		if !r.gone {
 			list = append(list, r)
 		}
+	}
+	return list
+}
+
+// all are the datasets, in the order of their names.
+func (c *catalog) all() []*dataset {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	var list []*dataset
+	for _, name := range slices.Sorted(maps.Keys(c.datasets)) {
+		list = append(list, c.datasets[name])
 	}
 	return list
 }
@@ -174,11 +236,14 @@ func (c *catalog) all() []*relation {
 type environment struct {
 	catalog           *catalog
 	project, location string
+	version           uint64 // changes of the catalog that names see; 0 for all
 	defaultDataset    *bq.DatasetReference
 	temporary         map[string]*relation // in lower case
 	parameters        map[string]value     // in lower case
 	variables         map[string]*value    // in lower case
 	rowCount          int64
+	script            string      // the id of the job; "" if it is of one statement only
+	billed            int64       // bytes, for the statements of the script that have ended
 	inSight           []*relation // those of the statement that a fragment is part of
 }
 
@@ -201,11 +266,11 @@ func (env *environment) find(path []string, t token) (*relation, error) {
 		if env.defaultDataset == nil {
 			return nil, invalid("Table %q must be qualified with a dataset (e.g. dataset.table) at [%d:%d]", path[0], t.line, t.col)
 		}
-		return env.catalog.relation(env.project, env.defaultDataset.DatasetId, path[0], env.location)
+		return env.catalog.relation(env.project, env.defaultDataset.DatasetId, path[0], env.location, env.version)
 	case 2:
-		return env.catalog.relation(env.project, path[0], path[1], env.location)
+		return env.catalog.relation(env.project, path[0], path[1], env.location, env.version)
 	case 3:
-		return env.catalog.relation(path[0], path[1], path[2], env.location)
+		return env.catalog.relation(path[0], path[1], path[2], env.location, env.version)
 	}
 	return nil, missing(t, "the name %s", strings.Join(path, "."))
 }

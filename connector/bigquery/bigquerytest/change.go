@@ -49,7 +49,7 @@ func (e *execution) change(ctx context.Context, s *statement) error {
 		err := e.changeWithin(ctx, s)
 		var busy *errBusy
 		if errors.As(err, &busy) {
-			return invalid("Transaction is aborted due to concurrent update against table %s. Transaction ID: %s", busy.table.dotted(), e.tx.id)
+			return e.tx.lost(busy.table.dotted())
 		}
 		return err
 	}
@@ -72,11 +72,18 @@ func (e *execution) change(ctx context.Context, s *statement) error {
 }
 
 func (e *execution) changeAlone(ctx context.Context, s *statement) error {
+	defer e.steady()()
 	if err := e.begin(ctx); err != nil {
 		return err
 	}
 	e.tx.alone = true
+	from := e.job.noted()
 	if err := e.changeWithin(ctx, s); err != nil {
+		var busy *errBusy
+		if errors.As(err, &busy) {
+			e.spent -= e.job.refund(from) // it will come again
+			e.job.forget(from)
+		}
 		return errors.Join(err, e.end(ctx, false))
 	}
 	return e.end(ctx, true)
@@ -84,29 +91,8 @@ func (e *execution) changeAlone(ctx context.Context, s *statement) error {
 
 // changeWithin runs a statement in the open transaction.
 func (e *execution) changeWithin(ctx context.Context, s *statement) error {
-	defer func() { e.env.inSight = nil }()
-	m, err := e.env.mutationOf(s)
+	m, changed, err := e.chargeChange(ctx, s)
 	if err != nil {
-		return err
-	}
-	b := newBill()
-	names := namesIn(s.tokens)
-	for _, f := range m.sources {
-		if err := e.chargeFragment(ctx, b, f, names); err != nil {
-			return err
-		}
-	}
-	var changed partitions
-	if m.reads {
-		if changed, err = e.chargeTarget(ctx, b, m, names); err != nil {
-			return err
-		}
-	}
-	if len(changed) > maxPartitionsChanged {
-		return tooMany(len(changed))
-	}
-	note := Statement{Kind: string(s.kind), Text: s.text, Table: m.target.id, PartitionsChanged: len(changed)}
-	if err := e.pay(b, note); err != nil {
 		return err
 	}
 	if err := e.mayChange(m.target, len(changed) > 0); err != nil {
@@ -115,12 +101,43 @@ func (e *execution) changeWithin(ctx context.Context, s *statement) error {
 	return e.apply(ctx, m, changed)
 }
 
+// chargeChange takes a statement apart, and charges what it reads and will
+// change.
+func (e *execution) chargeChange(ctx context.Context, s *statement) (*mutation, partitions, error) {
+	defer func() { e.env.inSight = nil }()
+	m, err := e.env.mutationOf(s)
+	if err != nil {
+		return nil, nil, err
+	}
+	b := newBill()
+	names := namesIn(s.tokens)
+	for _, f := range m.sources {
+		if err := e.chargeFragment(ctx, b, f, names); err != nil {
+			return nil, nil, err
+		}
+	}
+	var changed partitions
+	if m.reads {
+		if changed, err = e.chargeTarget(ctx, b, m, names); err != nil {
+			return nil, nil, err
+		}
+	}
+	if len(changed) > maxPartitionsChanged && !e.job.dry {
+		return nil, nil, tooMany(len(changed))
+	}
+	note := Statement{Kind: string(s.kind), Text: s.text, Table: m.target.id, PartitionsChanged: len(changed)}
+	return m, changed, e.pay(b, note)
+}
+
 // chargeTarget finds the rows that will change, and adds what reading the
 // target costs, and for what changes all of its partitions.
 func (e *execution) chargeTarget(ctx context.Context, b *bill, m *mutation, names map[string]bool) (partitions, error) {
 	var where *condition
 	if m.target.partitioned != nil && m.where != nil {
-		where = conditionOn(m.target, m.alias, m.statement.kind != kindMerge && len(m.sources) == 1)
+		where = conditionOn(m.target, m.alias, m.alone)
+	}
+	if m.target.filtered && (where == nil || !where.filters(e.env, m.where)) {
+		return nil, unfiltered(m.target)
 	}
 	counts := func(c column) bool { return names[strings.ToLower(c.name)] }
 	if err := e.charge(ctx, b, m.target, where, m.where, counts); err != nil {
@@ -141,14 +158,15 @@ func (e *execution) chargeTarget(ctx context.Context, b *bill, m *mutation, name
 		}
 		n, _ := row[1].(int64)
 		most, _ := row[2].(int64)
-		if most > 1 {
+		if most > 1 && !e.job.dry {
 			return nil, invalid("UPDATE/MERGE must match at most one source row for each target row")
 		}
 		changed[number] += int(n)
 	}
 	width := m.target.width(func(column) bool { return true })
 	for number := range changed {
-		b.bytes += int64(b.parts[m.target][number]) * width
+		n := int64(b.parts[m.target][number]) * width
+		b.bytes, b.processed = b.bytes+n, b.processed+n
 	}
 	return changed, nil
 }
@@ -169,7 +187,11 @@ func (e *execution) mayChange(r *relation, changes bool) error {
 
 // apply runs the statement and looks at the partitions that it wrote to.
 func (e *execution) apply(ctx context.Context, m *mutation, changed partitions) error {
+	e.tx.wrote = append(e.tx.wrote, m.target)
 	rows, err := e.conn.QueryContext(ctx, m.text)
+	if isConflict(err) {
+		return e.tx.aborted(err)
+	}
 	if err != nil {
 		return explain(err)
 	}

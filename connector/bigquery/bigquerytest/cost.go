@@ -42,10 +42,11 @@ const nothing = int64(-1) << 62
 
 // bill is what a statement costs, and why.
 type bill struct {
-	bytes int64
-	read  map[string]int           // partitions by the table's id
-	rows  map[*relation]bool       // the tables referred to
-	parts map[*relation]partitions // what a table has, for those that were asked
+	bytes     int64                    // that are billed
+	processed int64                    // the same without the minimum
+	read      map[string]int           // partitions by the table's id
+	rows      map[*relation]bool       // the tables referred to
+	parts     map[*relation]partitions // what a table has, for those that were asked
 }
 
 // partitions are the rows of each partition of a table, by its number.
@@ -100,9 +101,6 @@ func (r *relation) partitionOf(number int64) partition {
 
 // charge adds what reading a table costs, under a condition (nil for none).
 func (e *execution) charge(ctx context.Context, b *bill, r *relation, where *condition, tokens []token, counts func(column) bool) error {
-	if r.temporary {
-		return nil
-	}
 	if _, ok := b.parts[r]; !ok {
 		p, err := count(ctx, e.conn, r)
 		if err != nil {
@@ -127,6 +125,7 @@ func (e *execution) charge(ctx context.Context, b *bill, r *relation, where *con
 	if _, ok := b.read[r.id]; !ok && r.partitioned != nil {
 		b.read[r.id] = 0
 	}
+	b.processed += bytes
 	if !b.rows[r] {
 		b.rows[r] = true
 		bytes = max(bytes, minimumBytes)
@@ -137,20 +136,34 @@ func (e *execution) charge(ctx context.Context, b *bill, r *relation, where *con
 
 // chargeFragment adds what the tables of a fragment cost.
 func (e *execution) chargeFragment(ctx context.Context, b *bill, f *fragment, names map[string]bool) error {
+	return e.chargeScans(ctx, b, f, names, func(string) bool { return false })
+}
+
+// chargeScans does so for a query, or for that of a view. filtered tells
+// whether what reads the view has a condition on a column.
+func (e *execution) chargeScans(ctx context.Context, b *bill, f *fragment, names map[string]bool, filtered func(column string) bool) error {
 	for _, s := range f.scans {
-		if s.relation == nil {
+		r := s.relation
+		if r == nil {
 			continue
 		}
-		if s.relation.view != nil {
-			inner := s.relation.view
-			if err := e.chargeFragment(ctx, b, inner, both(names, namesIn(inner.tokens))); err != nil {
+		if r.view != nil {
+			inner, err := e.env.within(r)
+			if err != nil {
+				return err
+			}
+			above := func(column string) bool { return s.filtersBy(e.env, column) || filtered(column) }
+			if err := e.chargeScans(ctx, b, inner, both(names, namesIn(inner.tokens)), above); err != nil {
 				return err
 			}
 			continue
 		}
+		if r.filtered && !s.filtersBy(e.env, r.partitioned.column) && !filtered(r.partitioned.column) {
+			return unfiltered(r)
+		}
 		where, tokens := s.condition()
 		counts := func(c column) bool { return s.block.star || names[strings.ToLower(c.name)] }
-		if err := e.charge(ctx, b, s.relation, where, tokens, counts); err != nil {
+		if err := e.charge(ctx, b, r, where, tokens, counts); err != nil {
 			return err
 		}
 	}

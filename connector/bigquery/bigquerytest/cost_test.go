@@ -116,6 +116,71 @@ func TestChangesPay(t *testing.T) {
 	}
 }
 
+// TestTemporaryTablesPay: what a script puts aside costs like any table when it
+// is read.
+func TestTemporaryTablesPay(t *testing.T) {
+	d := open(t, bigquerytest.Config{})
+	d.filled()
+	d.must("CREATE TEMP TABLE x AS SELECT CAST(i AS STRING) AS s, i AS n FROM UNNEST(GENERATE_ARRAY(1, 1000000)) AS i;" +
+		"SELECT COUNT(*) FROM x; SELECT s FROM x; SELECT s, n FROM x; SELECT x.n FROM x JOIN d.t ON t.n = x.n;" +
+		"INSERT INTO x (n) VALUES (5); INSERT INTO x (n) SELECT n FROM d.t; UPDATE x SET s = '' WHERE n = 7; DROP TABLE x")
+	const least, n, s = 10 << 20, 1_000_000 * 8, 1_000_000 * 24
+	// An update reads two columns, and pays for all of the table beside that.
+	want := []int64{0, least, s, s + n, 2 * least, 0, least, 2 * 1_000_003 * (24 + 8), 0}
+	jobs := d.Jobs()
+	statements := jobs[len(jobs)-1].Statements
+	for i, statement := range statements {
+		if statement.BytesBilled != want[i] {
+			t.Errorf("%s: %d bytes, want %d", statement.Text, statement.BytesBilled, want[i])
+		}
+	}
+	if len(statements) != len(want) || statements[1].BytesProcessed != 0 || statements[4].BytesProcessed != n+2*8 {
+		t.Errorf("%+v", statements)
+	}
+}
+
+// TestBytesOfScripts: a script is billed for its statements, but for the one
+// that fails, and knows what it was billed for.
+func TestBytesOfScripts(t *testing.T) {
+	d := open(t, bigquerytest.Config{})
+	d.filled()
+	const least = 10 << 20
+	rows := d.must("DECLARE a, b INT64; SELECT k FROM d.t; SET a = @@script.bytes_billed;" +
+		"IF (SELECT COUNT(*) FROM d.t) > 0 THEN UPDATE d.t SET n = @@script.bytes_billed WHERE k = 'a'; END IF;" +
+		"SET b = (SELECT MAX(n) FROM d.t) - @@script.bytes_billed; SELECT a, b, @@script.bytes_billed AS c, @@script.job_id AS id")
+	jobs := d.Jobs()
+	last := jobs[len(jobs)-1]
+	changed := int64(1 * (24 + 8 + 8)) // of the rows that the update changes: the whole partition has two
+	if got := fmt.Sprint(rows); got != fmt.Sprintf("[[%d %d %d %s]]", least, 2*least-(3*least+2*changed), 4*least+2*changed, last.ID) {
+		t.Errorf("%s", got)
+	}
+	if last.BytesBilled() != 4*least+2*changed {
+		t.Errorf("%d bytes", last.BytesBilled())
+	}
+	if got := fmt.Sprint(d.must("SELECT @@script.bytes_billed, @@script.job_id")); got != "[[<nil> <nil>]]" {
+		t.Errorf("outside scripts %s, want NULL", got)
+	}
+	for query, billed := range map[string]int64{
+		"SELECT k FROM d.t":             least,
+		"SELECT DIV(1, n - n) FROM d.t": 0,
+		"SELECT k FROM d.t; SELECT n FROM d.t; SELECT DIV(1, n - n) FROM d.t; SELECT k FROM d.t": 2 * least,
+		"DECLARE x INT64; SELECT k FROM d.t; SET x = (SELECT DIV(1, n - n) FROM d.t);":           least,
+		"BEGIN TRANSACTION; DELETE FROM d.t WHERE k = 'a'; RAISE USING MESSAGE = 'no'":           least + 2*changed,
+		"SELECT k FROM d.t; IF (SELECT COUNT(*) FROM d.t) > 0 THEN SELECT nope FROM d.t; END IF": 2 * least,
+	} {
+		_, err := d.try(t.Context(), d.query(query))
+		jobs := d.Jobs()
+		job, failed := d.client.JobFromID(t.Context(), jobs[len(jobs)-1].ID)
+		if failed != nil {
+			t.Fatal(failed)
+		}
+		details := job.LastStatus().Statistics.Details.(*bigquery.QueryStatistics)
+		if details.TotalBytesBilled != billed || jobs[len(jobs)-1].BytesBilled() != billed || (details.TotalBytesProcessed > 0) != (billed > 0) {
+			t.Errorf("%s: %v; %d bytes billed, want %d; %d processed", query, err, details.TotalBytesBilled, billed, details.TotalBytesProcessed)
+		}
+	}
+}
+
 // TestByteCap: a job, or each of its statements, has a limit.
 func TestByteCap(t *testing.T) {
 	for _, scripts := range []bool{false, true} {

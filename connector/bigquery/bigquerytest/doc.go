@@ -19,7 +19,20 @@
 // for one of the target, comparing ARRAY and JSON, changes of permanent tables'
 // schema in a transaction, too many partitions, too long queries, times out of
 // range, changes in a transaction of rows that were streamed in the last half
-// hour (by table: whether those very rows were does not matter).
+// hour (by table: whether those very rows were does not matter), and reading a
+// table that requires a filter on its partition column without one. A filter
+// stands in the WHERE right at the scan of the table, or of a view of it, or in
+// the ON of a MERGE.
+//
+// Tables, views and datasets are changed and deleted over REST, with ETags.
+// Columns are added at the end, for writers after Config.SchemaLag, or may be
+// NULL from then on; all other changes of columns, and those of partitioning,
+// are refused. Labels, descriptions, policy tags, clustering and expirations
+// are kept and shown, and do nothing else; new tables inherit expirations from
+// their dataset. Statements outside transactions and changes of the catalog
+// wait for each other. A transaction sees the catalog as it was when it began,
+// but for datasets that are deleted;
+// one that writes to a table that was extended or deleted since is aborted.
 //
 // Transactions have snapshots. One that changes rows of a table aborts others
 // that do, and is aborted if another did since it began; inserts, and changes
@@ -30,9 +43,13 @@
 // WHERE right at its scan, or in the ON of a MERGE, leave over. What is billed
 // is an estimate: the rows of these partitions times a width by type of the
 // columns that the statement names (all for *), at least 10 MB for each table,
-// plus, for what changes rows, all columns of the partitions that have such
-// rows. It is checked against MaximumBytesBilled before a statement runs, with
-// what it would change counted in. Jobs shows it to tests.
+// temporary ones too, plus, for what changes rows, all columns of the
+// partitions that have such rows. It is checked against MaximumBytesBilled
+// before a statement runs, with what it would change counted in. A script is
+// billed for the sum of its statements, and knows it: @@script.bytes_billed. A
+// statement that fails costs nothing. What is processed is the same without the
+// 10 MB, and so is what a dry run answers, of one SELECT or one statement of
+// DML. Jobs shows it to tests.
 //
 // Faults make calls, jobs and statements go wrong on demand. For calls about a
 // job the Table of a Fault is the job's label "table". CallStatement is met by
@@ -59,12 +76,18 @@
 //     at a division by zero with /, keep JSON as it was written (numbers keep
 //     their text, but functions on it are DuckDB's), or sum exactly as it does.
 //   - Conflicts by partition: tables are the unit. Retries of conflicts. Limits
-//     of inserts a day, of jobs, of requests. Clustering, but for its
-//     declaration. Prune for views by what the query of the view is asked;
-//     prune by joins, or by anything but literals.
-//   - Jobs but queries; child jobs, lists of jobs, dry runs, destination tables,
-//     sessions, caches, permissions, expiry, INFORMATION_SCHEMA, changes of
-//     tables, deletion of anything over REST, the Storage Read API.
+//     of inserts a day, of jobs, of requests, of changes of tables. Clustering,
+//     but for its declaration. Prune for views by what the query of the view is
+//     asked; prune by joins, or by anything but literals.
+//   - Jobs but queries; child jobs, lists of jobs, dry runs of scripts, of CREATE
+//     and of jobs.query, the tables that a dry run refers to; destination tables,
+//     sessions, caches, permissions, expiry, INFORMATION_SCHEMA, the Storage Read
+//     API; datasets.update and undelete, filters of lists.
+//   - System variables but @@row_count, @@script.bytes_billed and
+//     @@script.job_id.
+//   - Let a transaction append to a table that is extended meanwhile, which
+//     BigQuery should; find a filter on the partition column outside a derived
+//     table or in the ON of a SELECT, where BigQuery pushes it down.
 //   - Know what BigQuery really does where its documentation is silent: a job's
 //     limit is taken to be one for each statement (see Config.CapScripts), and
 //     the wording of many errors is DuckDB's.

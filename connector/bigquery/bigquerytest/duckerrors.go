@@ -18,6 +18,30 @@ var (
 	notNull    = regexp.MustCompile(`NOT NULL constraint failed: (?:[^. ]*\.)*(\S+)`)
 )
 
+// isConflict tells whether DuckDB ends a transaction because a table that it
+// wrote to was altered, or dropped, by another.
+func isConflict(err error) bool {
+	var duck *duckdb.Error
+	return errors.As(err, &duck) && duck.Type == duckdb.ErrorTypeTransaction
+}
+
+// altered finds the name of the table in the error of a conflict.
+var altered = regexp.MustCompile(`(?:into|from|update|modify) (?:table )?"?([^" ]+)"?`)
+
+// aborted says so as BigQuery does of conflicts.
+func (tx *transaction) aborted(err error) error {
+	var duck *duckdb.Error
+	if errors.As(err, &duck) {
+		p := altered.FindStringSubmatch(duck.Msg)
+		for _, r := range tx.wrote {
+			if len(tx.wrote) == 1 || p != nil && p[1] == r.id {
+				return tx.lost(r.dotted())
+			}
+		}
+	}
+	return explain(err)
+}
+
 // explain puts an error of DuckDB's into words of BigQuery's, as far as the
 // words are known; else DuckDB's own stay.
 func explain(err error) error {

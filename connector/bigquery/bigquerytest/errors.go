@@ -18,6 +18,8 @@ const (
 	reasonStopped      = "stopped"
 	reasonBackend      = "backendError"
 	reasonQuota        = "quotaExceeded"
+	reasonInUse        = "resourceInUse"
+	reasonPrecondition = "conditionNotMet"
 	// reasonMissing is no reason of BigQuery's: the stand-in does not do what
 	// BigQuery would.
 	reasonMissing = "notImplemented"
@@ -32,6 +34,7 @@ var codesOf = map[string]int{
 	"internalError": http.StatusInternalServerError, "accessDenied": http.StatusForbidden, "rateLimitExceeded": http.StatusForbidden,
 	"jobRateLimitExceeded": http.StatusForbidden, reasonQuota: http.StatusForbidden, "jobBackendError": http.StatusBadRequest,
 	"jobInternalError": http.StatusBadRequest, reasonMissing: http.StatusNotImplemented, reasonStopped: 499,
+	reasonPrecondition: http.StatusPreconditionFailed,
 }
 
 // api is the error as REST answers it.

@@ -18,7 +18,6 @@ type execution struct {
 	conn    *sql.Conn
 	env     *environment
 	tx      *transaction // nil outside
-	single  bool         // the text is one statement, no script
 	spent   int64        // bytes billed until now
 	entered *relation    // the table in whose queue it was
 	broken  bool         // the connection cannot be used again
@@ -27,7 +26,6 @@ type execution struct {
 // run runs the whole script. What it leaves behind is undone.
 func (e *execution) run(ctx context.Context, list []statement) (err error) {
 	defer func() { err = errors.Join(err, e.cleanUp()) }()
-	e.single = len(list) == 1 && !list[0].kind.procedural()
 	return e.list(ctx, list)
 }
 
@@ -43,7 +41,7 @@ func (e *execution) list(ctx context.Context, list []statement) error {
 // wrap says, as BigQuery does of scripts, where it failed.
 func (e *execution) wrap(s *statement, err error) error {
 	var known *JobError
-	if e.single || !errors.As(err, &known) || known.Reason != reasonInvalidQuery || strings.HasPrefix(known.Message, "Query error: ") {
+	if e.env.script == "" || !errors.As(err, &known) || known.Reason != reasonInvalidQuery || strings.HasPrefix(known.Message, "Query error: ") {
 		return err
 	}
 	message := known.Message
@@ -86,6 +84,7 @@ func (e *execution) begin(ctx context.Context) error {
 				return err
 			}
 		}
+		e.env.version = e.server.catalog.version()
 		return nil
 	})
 	if err != nil {
@@ -103,19 +102,33 @@ func (e *execution) end(ctx context.Context, commit bool) error {
 		what = "COMMIT"
 	}
 	tx := e.tx
-	e.tx = nil
+	e.tx, e.env.version = nil, 0
 	err := e.server.locks.end(tx, commit, func() error {
 		_, err := e.conn.ExecContext(context.WithoutCancel(ctx), what)
 		return err
 	})
+	if isConflict(err) {
+		return tx.aborted(err)
+	}
 	if err != nil {
 		e.broken = true
 	}
 	return explain(err)
 }
 
+// steady keeps the catalog from changing, for what runs outside transactions;
+// those have its version. It returns what ends that.
+func (e *execution) steady() func() {
+	if e.tx != nil {
+		return func() {}
+	}
+	e.server.altering.RLock()
+	return e.server.altering.RUnlock
+}
+
 // statement runs one statement of the script.
 func (e *execution) statement(ctx context.Context, s *statement) error {
+	e.env.billed = e.spent
 	switch s.kind {
 	case kindDeclare:
 		return e.declare(ctx, s)
@@ -128,7 +141,9 @@ func (e *execution) statement(ctx context.Context, s *statement) error {
 		return err
 	}
 	defer e.leave()
-	return e.withFault(ctx, CallStatement, e.targetOf(s), func() error { return e.act(ctx, s) })
+	return e.withFault(ctx, CallStatement, e.targetOf(s), func() error {
+		return e.charged(ctx, func() error { return e.act(ctx, s) })
+	})
 }
 
 // enter waits in the queue of a table for a statement outside transactions
@@ -207,8 +222,10 @@ func (e *execution) act(ctx context.Context, s *statement) error {
 		text, _ := v.v.(string)
 		return invalid("%s", text)
 	case kindSelect:
+		defer e.steady()()
 		return e.query(ctx, s)
 	case kindCreateAs:
+		defer e.steady()()
 		return e.createAs(ctx, s)
 	case kindDrop:
 		return e.drop(ctx, s)
@@ -281,6 +298,11 @@ func (e *execution) set(ctx context.Context, s *statement) error {
 }
 
 func (e *execution) setRow(ctx context.Context, tokens []token, into []*value) error {
+	defer e.steady()()
+	return e.charged(ctx, func() error { return e.assign(ctx, tokens, into) })
+}
+
+func (e *execution) assign(ctx context.Context, tokens []token, into []*value) error {
 	text, err := e.translated(ctx, tokens, inExpression)
 	if err != nil {
 		return err
@@ -309,7 +331,16 @@ func (e *execution) setRow(ctx context.Context, tokens []token, into []*value) e
 }
 
 // evaluate computes an expression; of any type, if none is asked for.
-func (e *execution) evaluate(ctx context.Context, tokens []token, t sqlType) (value, error) {
+func (e *execution) evaluate(ctx context.Context, tokens []token, t sqlType) (v value, err error) {
+	defer e.steady()()
+	err = e.charged(ctx, func() error {
+		v, err = e.compute(ctx, tokens, t)
+		return err
+	})
+	return v, err
+}
+
+func (e *execution) compute(ctx context.Context, tokens []token, t sqlType) (value, error) {
 	text, err := e.translated(ctx, tokens, inExpression)
 	if err != nil {
 		return value{}, err

@@ -39,7 +39,16 @@ const (
 	CallJobsGetQueryResults     = "jobs.getQueryResults"
 	CallTabledataList           = "tabledata.list"
 	CallDatasetsGet             = "datasets.get"
+	CallDatasetsInsert          = "datasets.insert"
+	CallDatasetsList            = "datasets.list"
+	CallDatasetsPatch           = "datasets.patch"
+	CallDatasetsDelete          = "datasets.delete"
 	CallTablesGet               = "tables.get"
+	CallTablesInsert            = "tables.insert"
+	CallTablesList              = "tables.list"
+	CallTablesPatch             = "tables.patch"
+	CallTablesUpdate            = "tables.update"
+	CallTablesDelete            = "tables.delete"
 	CallJob                     = "job"       // a job begins to run
 	CallStatement               = "statement" // a statement of a job
 	CallAny                     = ""

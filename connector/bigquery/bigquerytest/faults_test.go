@@ -76,6 +76,46 @@ func (d *db) readAll(call string, job *bigquery.Job) {
 	}
 }
 
+// TestFaultsOfChanges: calls that change tables and datasets can go wrong, and
+// the client tries again.
+func TestFaultsOfChanges(t *testing.T) {
+	for call, do := range map[string]func(d *db) error{
+		bigquerytest.CallDatasetsInsert: func(d *db) error { return d.client.Dataset("e").Create(d.Context(), nil) },
+		bigquerytest.CallDatasetsList:   func(d *db) error { _, err := d.client.Datasets(d.Context()).Next(); return err },
+		bigquerytest.CallDatasetsPatch: func(d *db) error {
+			_, err := d.client.Dataset("d").Update(d.Context(), bigquery.DatasetMetadataToUpdate{Description: "x"}, "")
+			return err
+		},
+		bigquerytest.CallDatasetsDelete: func(d *db) error { return d.client.Dataset("d").DeleteWithContents(d.Context()) },
+		bigquerytest.CallTablesList:     func(d *db) error { _, err := d.client.Dataset("d").Tables(d.Context()).Next(); return err },
+		bigquerytest.CallTablesInsert: func(d *db) error {
+			return d.client.Dataset("d").Table("x").Create(d.Context(), &bigquery.TableMetadata{Schema: bigquery.Schema{field("k", bigquery.StringFieldType)}})
+		},
+		bigquerytest.CallTablesPatch: func(d *db) error {
+			_, err := d.update("t", bigquery.TableMetadataToUpdate{Description: "x"})
+			return err
+		},
+		bigquerytest.CallTablesDelete: func(d *db) error { return d.client.Dataset("d").Table("t").Delete(d.Context()) },
+	} {
+		table := map[string]string{bigquerytest.CallTablesInsert: "x", bigquerytest.CallTablesPatch: "t", bigquerytest.CallTablesDelete: "t"}[call]
+		for _, effect := range []bigquerytest.Effect{bigquerytest.Refuse, bigquerytest.LoseReply} {
+			d := open(t, bigquerytest.Config{})
+			d.filled()
+			before := d.Calls(call)
+			denied := &googleapi.Error{Code: http.StatusForbidden, Errors: []googleapi.ErrorItem{{Reason: "accessDenied"}}}
+			d.Inject(bigquerytest.Fault{Call: call, Table: table, Effect: effect, REST: denied})
+			if err := do(d); !isReason(err, "accessDenied") {
+				t.Errorf("%s: %v", call, err)
+			}
+			err := do(d)
+			done := effect == bigquerytest.LoseReply && (isReason(err, "duplicate") || isReason(err, "notFound"))
+			if err != nil && !done || d.Calls(call) != before+2 {
+				t.Errorf("%s, effect %d, again: %v; %d calls", call, effect, err, d.Calls(call)-before)
+			}
+		}
+	}
+}
+
 // TestFaultsOfItsOwn: a fault says what is answered.
 func TestFaultsOfItsOwn(t *testing.T) {
 	d := open(t, bigquerytest.Config{})

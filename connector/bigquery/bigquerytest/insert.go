@@ -22,7 +22,13 @@ func (s *Server) columns(path string) ([]column, bool) {
 	if err != nil || r.view != nil {
 		return nil, false
 	}
-	return r.columns, true
+	var seen []column
+	for _, c := range r.columns {
+		if c.added.IsZero() || s.now().Sub(c.added) >= s.config.SchemaLag {
+			seen = append(seen, c)
+		}
+	}
+	return seen, true
 }
 
 func (s *Server) relationAt(path string) (*relation, error) {
@@ -30,11 +36,13 @@ func (s *Server) relationAt(path string) (*relation, error) {
 	if len(parts) != 6 {
 		return nil, fmt.Errorf("malformed path %s", path)
 	}
-	return s.catalog.relation(parts[1], parts[3], parts[5], "")
+	return s.catalog.relation(parts[1], parts[3], parts[5], "", 0)
 }
 
 // insert appends rows that came through the Storage Write API.
 func (s *Server) insert(ctx context.Context, path string, rows []arrow.Record) error {
+	s.altering.RLock()
+	defer s.altering.RUnlock()
 	r, err := s.relationAt(path)
 	if err != nil {
 		return err
@@ -115,6 +123,18 @@ func (p *partitioning) of(null bool, micros int64) int64 {
 		n--
 	}
 	return n
+}
+
+// forgetTable drops the streams of a table that was deleted.
+func (s *writeServer) forgetTable(path string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for name, st := range s.streams {
+		if st.table == path {
+			st.release()
+			delete(s.streams, name)
+		}
+	}
 }
 
 // forget drops all streams.

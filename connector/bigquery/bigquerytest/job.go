@@ -20,7 +20,7 @@ type Job struct {
 	MaximumBytesBilled int64  // 0 for no limit
 	State              string // PENDING, RUNNING or DONE
 	Error              *JobError
-	Statements         []Statement // those that were paid for, in the order they ran
+	Statements         []Statement // those that began, in the order they ran
 }
 
 // BytesBilled is what all statements of the job were billed.
@@ -37,7 +37,9 @@ type Statement struct {
 	Kind        string // as REST has it; EXPRESSION for the query in a SET or IF
 	Text        string
 	Table       string // the id of the table it changes; "" if none
-	BytesBilled int64  // an estimate, see doc.go
+	BytesBilled int64  // an estimate, see doc.go; 0 if it failed
+	// BytesProcessed is BytesBilled without the minimum for each table.
+	BytesProcessed int64
 	// PartitionsRead are counts, by the id of each partitioned table.
 	PartitionsRead    map[string]int
 	PartitionsChanged int
@@ -52,6 +54,7 @@ type job struct {
 	request             *bq.Job
 	timeout             time.Duration
 	created             time.Time
+	dry                 bool // it only asks what it would cost
 	cancel              context.CancelCauseFunc
 	finished            chan struct{}
 
@@ -70,6 +73,34 @@ func (j *job) note(s Statement) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.statements = append(j.statements, s)
+}
+
+// refund takes back what was charged from a statement on, and returns how much
+// that is.
+func (j *job) refund(from int) int64 {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	var n int64
+	for i := from; i < len(j.statements); i++ {
+		s := &j.statements[i]
+		n += s.BytesBilled
+		s.BytesBilled, s.BytesProcessed = 0, 0
+	}
+	return n
+}
+
+// forget drops statements from one on.
+func (j *job) forget(from int) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.statements = j.statements[:from]
+}
+
+// noted is how many statements there are.
+func (j *job) noted() int {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return len(j.statements)
 }
 
 // done completes the statement that was noted last.
@@ -153,21 +184,29 @@ func (s *Server) runJob(ctx context.Context, j *job) {
 	j.end(err)
 }
 
-func (s *Server) execute(ctx context.Context, j *job) error {
+// understand reads the query of a job.
+func (s *Server) understand(j *job) (*environment, []statement, error) {
 	env, err := s.environment(j)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	if len(j.query) > maxQuery {
-		return invalid("The query is too large. The maximum standard SQL query length is 1024.00K characters, including comments and white space characters.")
+		return nil, nil, invalid("The query is too large. The maximum standard SQL query length is 1024.00K characters, including comments and white space characters.")
 	}
 	list, err := parse(j.query)
+	return env, list, err
+}
+
+func (s *Server) execute(ctx context.Context, j *job) error {
+	env, list, err := s.understand(j)
 	if err != nil {
 		return err
 	}
 	kind := "SCRIPT"
 	if len(list) == 1 && !list[0].kind.procedural() {
 		kind = string(list[0].kind)
+	} else {
+		env.script = j.id
 	}
 	conn, err := s.db.Conn(ctx)
 	if err != nil {

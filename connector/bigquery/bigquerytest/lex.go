@@ -18,7 +18,7 @@ const (
 	tokenInteger
 	tokenFloat
 	tokenParameter // the name after @
-	tokenSystem    // the name after @@
+	tokenSystem    // the name after @@, with its dots
 	tokenSymbol
 )
 
@@ -137,8 +137,11 @@ func (l *lexer) next() error {
 	case isDigit(c) || c == '.' && len(rest) > 1 && isDigit(rest[1]):
 		return l.number(from)
 	case strings.HasPrefix(rest, "@@") && len(rest) > 2 && isWordStart(rest[2]):
-		n := wordLength(rest[2:])
-		l.add(from, tokenSystem, rest[2:2+n], n+2)
+		n := 2 + wordLength(rest[2:])
+		for n+1 < len(rest) && rest[n] == '.' && isWordStart(rest[n+1]) {
+			n += 1 + wordLength(rest[n+1:]) // @@script.job_id
+		}
+		l.add(from, tokenSystem, rest[2:n], n)
 	case c == '@' && len(rest) > 1 && isWordStart(rest[1]):
 		n := wordLength(rest[1:])
 		l.add(from, tokenParameter, rest[1:1+n], n+1)

@@ -16,15 +16,21 @@ const (
 type transaction struct {
 	id      string
 	began   uint64 // commits that changed rows, before it began
-	changes map[*relation]bool
+	changes map[*history]bool
 	alone   bool // of one statement, that asked for none
+	wrote   []*relation
+}
+
+// lost is the error of a transaction that another change got ahead of.
+func (tx *transaction) lost(table string) *JobError {
+	return invalid("Transaction is aborted due to concurrent update against table %s. Transaction ID: %s", table, tx.id)
 }
 
 // locks decide who may change rows of which table.
 type locks struct {
 	mu      sync.Mutex
 	commits uint64
-	tables  map[*relation]*tableLock
+	tables  map[*history]*tableLock
 }
 
 type tableLock struct {
@@ -35,21 +41,21 @@ type tableLock struct {
 	queue   []chan struct{}
 }
 
-func (l *locks) table(r *relation) *tableLock {
+func (l *locks) table(h *history) *tableLock {
 	if l.tables == nil {
-		l.tables = map[*relation]*tableLock{}
+		l.tables = map[*history]*tableLock{}
 	}
-	if l.tables[r] == nil {
-		l.tables[r] = &tableLock{}
+	if l.tables[h] == nil {
+		l.tables[h] = &tableLock{}
 	}
-	return l.tables[r]
+	return l.tables[h]
 }
 
 // begin starts a transaction: snapshot takes what it will see of the tables.
 func (l *locks) begin(id string, snapshot func() error) (*transaction, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return &transaction{id: id, began: l.commits, changes: map[*relation]bool{}}, snapshot()
+	return &transaction{id: id, began: l.commits, changes: map[*history]bool{}}, snapshot()
 }
 
 // claim lets a transaction change rows of a table. If another does, or did
@@ -57,7 +63,7 @@ func (l *locks) begin(id string, snapshot func() error) (*transaction, error) {
 func (l *locks) claim(tx *transaction, r *relation) (ok bool, freed <-chan struct{}) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	t := l.table(r)
+	t := l.table(r.history)
 	switch {
 	case t.holder == tx:
 		return true, nil
@@ -67,7 +73,7 @@ func (l *locks) claim(tx *transaction, r *relation) (ok bool, freed <-chan struc
 		return false, nil
 	}
 	t.holder, t.freed = tx, make(chan struct{})
-	tx.changes[r] = true
+	tx.changes[r.history] = true
 	return true, nil
 }
 
@@ -79,22 +85,29 @@ func (l *locks) end(tx *transaction, commit bool, do func() error) error {
 	if len(tx.changes) > 0 && commit && err == nil {
 		l.commits++
 	}
-	for r := range tx.changes {
-		t := l.table(r)
+	for h := range tx.changes {
+		t := l.table(h)
 		if commit && err == nil {
 			t.changed = l.commits
 		}
 		t.holder = nil
 		close(t.freed)
 	}
-	tx.changes = map[*relation]bool{}
+	tx.changes = map[*history]bool{}
 	return err
+}
+
+// hold does something while no transaction begins or ends.
+func (l *locks) hold(do func() error) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return do()
 }
 
 // enter waits until a statement outside transactions may run on a table.
 func (l *locks) enter(ctx context.Context, r *relation) error {
 	l.mu.Lock()
-	t := l.table(r)
+	t := l.table(r.history)
 	if t.running < runningAtOnce {
 		t.running++
 		l.mu.Unlock()
@@ -133,7 +146,7 @@ func (l *locks) giveUp(t *tableLock, turn chan struct{}) {
 func (l *locks) leave(r *relation) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.table(r).next()
+	l.table(r.history).next()
 }
 
 func (t *tableLock) next() {

@@ -11,6 +11,7 @@ type mutation struct {
 	statement *statement
 	target    *relation
 	alias     string
+	alone     bool // it joins the target with nothing
 
 	sources []*fragment // what it reads beside the target
 	where   []token     // which rows of the target it reads, for pruning; nil for all
@@ -181,6 +182,7 @@ func (m *mutation) update(env *environment, t []token) error {
 	}
 	from := min(find(t, "FROM"), where)
 	join, source := "", ""
+	m.alone = from == where
 	if from < where {
 		f, err := env.fragment(t[from+1:where], inFrom)
 		if err != nil {
@@ -222,7 +224,7 @@ func (m *mutation) remove(env *environment, t []token) error {
 	if len(t) < 2 || !t[0].is("WHERE") {
 		return invalid("DELETE must have a WHERE clause at [%d:%d]", m.statement.at().line, m.statement.at().col)
 	}
-	m.where, m.reads = t[1:], true
+	m.where, m.reads, m.alone = t[1:], true, true
 	condition, err := m.expression(env, m.where)
 	m.affected = "SELECT " + m.number(m.alias) + ", count(*), 1 FROM " + m.named() + " WHERE " + condition + " GROUP BY 1"
 	m.text = "DELETE FROM " + m.named() + " WHERE " + condition

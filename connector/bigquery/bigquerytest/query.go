@@ -27,7 +27,7 @@ func (e *execution) textOf(tokens []token) string {
 
 // pay checks a statement's cost against the limit, and notes the statement.
 func (e *execution) pay(b *bill, s Statement) error {
-	s.BytesBilled, s.PartitionsRead = b.bytes, b.read
+	s.BytesBilled, s.BytesProcessed, s.PartitionsRead = b.bytes, b.processed, b.read
 	total := b.bytes
 	if e.server.config.CapScripts {
 		total += e.spent
@@ -38,6 +38,17 @@ func (e *execution) pay(b *bill, s Statement) error {
 	e.spent += b.bytes
 	e.job.note(s)
 	return nil
+}
+
+// charged does something that is paid for. An error costs nothing, unless it
+// is that the job was cancelled.
+func (e *execution) charged(ctx context.Context, do func() error) error {
+	from := e.job.noted()
+	err := do()
+	if err != nil && ctx.Err() == nil {
+		e.spent -= e.job.refund(from)
+	}
+	return err
 }
 
 // fragmentOf prepares a query, charges it and translates it.
@@ -133,7 +144,7 @@ func (e *execution) createAs(ctx context.Context, s *statement) error {
 	if err != nil {
 		return err
 	}
-	r := &relation{project: e.env.project, dataset: "_script", id: name, sql: "temp." + quoteIdent(name), temporary: true}
+	r := &relation{project: e.env.project, dataset: "_script", id: name, sql: "temp." + quoteIdent(name), temporary: true, history: &history{}}
 	if _, err := e.conn.ExecContext(ctx, "CREATE OR REPLACE TEMP TABLE "+quoteIdent(name)+" AS "+text); err != nil {
 		return explain(err)
 	}
@@ -148,9 +159,14 @@ func (e *execution) createAs(ctx context.Context, s *statement) error {
 	return distinctOf(t[i+4:], types)
 }
 
+// querier is a connection, or a transaction on one.
+type querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
 // columnsOf are the columns of a table or view of DuckDB's.
-func columnsOf(ctx context.Context, conn *sql.Conn, name string) ([]column, error) {
-	rows, err := conn.QueryContext(ctx, "SELECT * FROM "+name+" LIMIT 0")
+func columnsOf(ctx context.Context, from querier, name string) ([]column, error) {
+	rows, err := from.QueryContext(ctx, "SELECT * FROM "+name+" LIMIT 0")
 	if err != nil {
 		return nil, explain(err)
 	}
@@ -165,7 +181,7 @@ func columnsOf(ctx context.Context, conn *sql.Conn, name string) ([]column, erro
 		if !ok {
 			return nil, failure(reasonMissing, "stand-in for BigQuery: a column of type %s is not part of it", c.DatabaseTypeName())
 		}
-		columns[i] = column{c.Name(), t.kind, "NULLABLE"}
+		columns[i] = column{name: c.Name(), kind: t.kind, mode: "NULLABLE"}
 		if t.repeated {
 			columns[i].mode = "REPEATED"
 		}

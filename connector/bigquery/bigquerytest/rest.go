@@ -4,6 +4,7 @@ package bigquerytest
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"io"
@@ -27,16 +28,23 @@ type method func(r *http.Request) (any, error)
 // handler knows the methods of the REST API that there are.
 func (s *Server) handler() http.Handler {
 	mux := http.NewServeMux()
-	const tables = "/projects/{project}/datasets/{dataset}/tables"
+	const datasets = "/projects/{project}/datasets"
+	const tables = datasets + "/{dataset}/tables"
 	for pattern, m := range map[string]struct {
 		call string
 		do   method
 	}{
-		"POST /projects/{project}/datasets":          {"datasets.insert", s.insertDataset},
-		"GET /projects/{project}/datasets/{dataset}": {CallDatasetsGet, s.getDataset},
-		"POST " + tables:                             {"tables.insert", s.insertTable},
-		"GET " + tables:                              {"tables.list", s.listTables},
+		"POST " + datasets:                           {CallDatasetsInsert, s.insertDataset},
+		"GET " + datasets:                            {CallDatasetsList, s.listDatasets},
+		"GET " + datasets + "/{dataset}":             {CallDatasetsGet, s.getDataset},
+		"PATCH " + datasets + "/{dataset}":           {CallDatasetsPatch, s.patchDataset},
+		"DELETE " + datasets + "/{dataset}":          {CallDatasetsDelete, s.deleteDataset},
+		"POST " + tables:                             {CallTablesInsert, s.insertTable},
+		"GET " + tables:                              {CallTablesList, s.listTables},
 		"GET " + tables + "/{table}":                 {CallTablesGet, s.getTable},
+		"PATCH " + tables + "/{table}":               {CallTablesPatch, s.patchTable},
+		"PUT " + tables + "/{table}":                 {CallTablesUpdate, s.updateTable},
+		"DELETE " + tables + "/{table}":              {CallTablesDelete, s.deleteTable},
 		"GET " + tables + "/{table}/data":            {CallTabledataList, s.listData},
 		"POST /projects/{project}/jobs":              {CallJobsInsert, s.insertJob},
 		"GET /projects/{project}/jobs/{job}":         {CallJobsGet, s.getJob},
@@ -94,7 +102,7 @@ func (s *Server) tableOf(r *http.Request) string {
 	if table := r.PathValue("table"); table != "" {
 		return table
 	}
-	if r.Method == http.MethodPost && r.PathValue("job") == "" && r.PathValue("dataset") == "" {
+	if r.Method == http.MethodPost && r.PathValue("job") == "" {
 		return tableOfRequest(r)
 	}
 	s.mu.Lock()
@@ -105,15 +113,19 @@ func (s *Server) tableOf(r *http.Request) string {
 	return ""
 }
 
-// tableOfRequest is the label "table" of a job that is asked for.
+// tableOfRequest is the table that is to be made, or the label "table" of a
+// job that is asked for.
 func tableOfRequest(r *http.Request) string {
 	raw, err := io.ReadAll(r.Body)
 	r.Body = io.NopCloser(bytes.NewReader(raw))
-	var request bq.Job
-	if err != nil || json.Unmarshal(raw, &request) != nil || request.Configuration == nil {
+	var request struct {
+		TableReference bq.TableReference
+		Configuration  struct{ Labels map[string]string }
+	}
+	if err != nil || json.Unmarshal(raw, &request) != nil {
 		return ""
 	}
-	return request.Configuration.Labels["table"]
+	return cmp.Or(request.TableReference.TableId, request.Configuration.Labels["table"])
 }
 
 // reset cuts the connection as a network does it.
@@ -136,6 +148,10 @@ func answer(w http.ResponseWriter, r *http.Request, do method) {
 	body, err := do(r)
 	if err != nil {
 		answerError(w, err)
+		return
+	}
+	if body == nil {
+		w.WriteHeader(http.StatusNoContent)
 		return
 	}
 	w.Header().Set("Content-Type", "application/json; charset=UTF-8")

@@ -65,6 +65,12 @@ func (s *Server) insertJob(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := runnable(&request); err != nil {
+		return nil, err
+	}
+	if request.Configuration.DryRun {
+		return s.dryRun(r.Context(), r.PathValue("project"), &request)
+	}
 	j, err := s.startJob(r.PathValue("project"), &request)
 	if err != nil {
 		return nil, err
@@ -72,17 +78,23 @@ func (s *Server) insertJob(r *http.Request) (any, error) {
 	return j.resource(), nil
 }
 
-// startJob makes a job and lets it run.
-func (s *Server) startJob(project string, request *bq.Job) (*job, error) {
+// runnable refuses jobs that are not part of the stand-in.
+func runnable(request *bq.Job) error {
 	c := request.Configuration
 	switch {
 	case c == nil || c.Query == nil:
-		return nil, failure(reasonMissing, "stand-in for BigQuery: jobs other than queries are not part of it")
-	case c.DryRun, c.Query.DestinationTable != nil, c.Query.TableDefinitions != nil, c.Query.CreateSession:
-		return nil, failure(reasonMissing, "stand-in for BigQuery: dry runs, destination tables, definitions and sessions are not part of it")
+		return failure(reasonMissing, "stand-in for BigQuery: jobs other than queries are not part of it")
+	case c.Query.DestinationTable != nil, c.Query.TableDefinitions != nil, c.Query.CreateSession:
+		return failure(reasonMissing, "stand-in for BigQuery: destination tables, definitions and sessions are not part of it")
 	case c.Query.UseLegacySql == nil || *c.Query.UseLegacySql:
-		return nil, failure(reasonMissing, "stand-in for BigQuery: legacy SQL is not part of it")
+		return failure(reasonMissing, "stand-in for BigQuery: legacy SQL is not part of it")
 	}
+	return nil
+}
+
+// startJob makes a job and lets it run.
+func (s *Server) startJob(project string, request *bq.Job) (*job, error) {
+	c := request.Configuration
 	if request.JobReference == nil {
 		request.JobReference = &bq.JobReference{}
 	}
@@ -150,15 +162,18 @@ func (e *JobError) proto() *bq.ErrorProto {
 func (j *job) resource() *bq.Job {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	var billed int64
+	var billed, processed int64
 	for _, s := range j.statements {
-		billed += s.BytesBilled
+		billed, processed = billed+s.BytesBilled, processed+s.BytesProcessed
+	}
+	if j.dry {
+		billed = 0
 	}
 	query := &bq.JobStatistics2{
-		StatementType: j.kind, TotalBytesBilled: billed, TotalBytesProcessed: billed,
+		StatementType: j.kind, TotalBytesBilled: billed, TotalBytesProcessed: processed,
 		ForceSendFields: []string{"TotalBytesBilled", "TotalBytesProcessed"},
 	}
-	stats := &bq.JobStatistics{CreationTime: j.created.UnixMilli(), TotalBytesProcessed: billed, Query: query}
+	stats := &bq.JobStatistics{CreationTime: j.created.UnixMilli(), TotalBytesProcessed: processed, Query: query}
 	if !j.started.IsZero() {
 		stats.StartTime = j.started.UnixMilli()
 	}
@@ -248,16 +263,23 @@ func (s *Server) queryJob(r *http.Request) (any, error) {
 	if err := readJob(r.Body, &q, func() []*bq.QueryParameter { return q.QueryParameters }); err != nil {
 		return nil, err
 	}
-	j, err := s.startJob(r.PathValue("project"), &bq.Job{
+	request := &bq.Job{
 		JobReference: &bq.JobReference{Location: q.Location},
 		Configuration: &bq.JobConfiguration{
-			DryRun: q.DryRun, Labels: q.Labels, JobTimeoutMs: q.JobTimeoutMs,
+			Labels: q.Labels, JobTimeoutMs: q.JobTimeoutMs,
 			Query: &bq.JobConfigurationQuery{
 				Query: q.Query, UseLegacySql: q.UseLegacySql, MaximumBytesBilled: q.MaximumBytesBilled,
 				QueryParameters: q.QueryParameters, DefaultDataset: q.DefaultDataset, CreateSession: q.CreateSession,
 			},
 		},
-	})
+	}
+	if err := runnable(request); err != nil {
+		return nil, err
+	}
+	if q.DryRun {
+		return nil, failure(reasonMissing, "stand-in for BigQuery: dry runs of jobs.query are not part of it")
+	}
+	j, err := s.startJob(r.PathValue("project"), request)
 	if err != nil {
 		return nil, err
 	}

@@ -5,7 +5,7 @@ package bigquerytest
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/json"
+	"database/sql"
 	"fmt"
 	"net/http"
 	"slices"
@@ -15,37 +15,6 @@ import (
 
 	bq "google.golang.org/api/bigquery/v2"
 )
-
-func (s *Server) insertDataset(r *http.Request) (any, error) {
-	var d bq.Dataset
-	if err := readBody(r, &d); err != nil {
-		return nil, err
-	}
-	if d.DatasetReference == nil || d.DatasetReference.DatasetId == "" {
-		return nil, failure("required", "Required parameter is missing: datasetId")
-	}
-	project := r.PathValue("project")
-	if err := s.CreateDataset(project, d.DatasetReference.DatasetId, d.Location); err != nil {
-		return nil, err
-	}
-	return s.datasetResource(project, d.DatasetReference.DatasetId)
-}
-
-func (s *Server) getDataset(r *http.Request) (any, error) {
-	return s.datasetResource(r.PathValue("project"), r.PathValue("dataset"))
-}
-
-func (s *Server) datasetResource(project, id string) (*bq.Dataset, error) {
-	d, err := s.catalog.dataset(project, id)
-	if err != nil {
-		return nil, err
-	}
-	return &bq.Dataset{
-		Kind: "bigquery#dataset", Id: project + ":" + id, Etag: etag(project, id, d.created.String()), Location: d.location,
-		DatasetReference: &bq.DatasetReference{ProjectId: project, DatasetId: id}, CreationTime: d.created.UnixMilli(),
-		LastModifiedTime: d.created.UnixMilli(),
-	}, nil
-}
 
 func etag(parts ...string) string {
 	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
@@ -61,92 +30,68 @@ func (s *Server) insertTable(r *http.Request) (any, error) {
 	if t.TableReference == nil || t.TableReference.TableId == "" {
 		return nil, failure("required", "Required parameter is missing: tableId")
 	}
-	d, err := s.catalog.dataset(r.PathValue("project"), r.PathValue("dataset"))
-	if err != nil {
-		return nil, err
-	}
-	rel := &relation{
-		project: d.project, dataset: d.id, id: t.TableReference.TableId, resource: &t,
-		sql: d.schema() + "." + quoteIdent(t.TableReference.TableId),
-	}
-	if err := s.makeRelation(r.Context(), d, rel); err != nil {
-		return nil, err
-	}
-	return s.tableResource(r.Context(), rel)
+	var made *bq.Table
+	err := s.alter(func() error {
+		d, err := s.catalog.dataset(r.PathValue("project"), r.PathValue("dataset"))
+		if err != nil {
+			return err
+		}
+		rel := &relation{
+			project: d.project, dataset: d.id, id: t.TableReference.TableId, resource: &t, history: &history{},
+			sql: d.schema() + "." + quoteIdent(t.TableReference.TableId),
+		}
+		if err := s.makeRelation(r.Context(), d, rel); err != nil {
+			return err
+		}
+		made, err = s.tableResource(r.Context(), rel)
+		return err
+	})
+	return made, err
 }
 
 func (s *Server) makeRelation(ctx context.Context, d *dataset, rel *relation) error {
 	t := rel.resource
 	t.TableReference.ProjectId, t.TableReference.DatasetId = d.project, d.id
 	t.Kind, t.Id, t.Type, t.Location = "bigquery#table", rel.name(), "TABLE", d.location
+	t.Etag, t.NumRows, t.NumBytes = "", 0, 0
 	t.CreationTime = time.Now().UnixMilli()
 	t.LastModifiedTime = uint64(t.CreationTime)
-	var view string
-	var err error
-	if t.View != nil {
-		t.Type = "VIEW"
-		view, err = s.prepareView(rel)
-	} else {
-		err = rel.declare()
-	}
-	if err != nil {
-		return err
-	}
-	s.catalog.mu.Lock()
-	defer s.catalog.mu.Unlock()
-	if d.tables[rel.id] != nil {
+	if _, err := s.catalog.relation(d.project, d.id, rel.id, "", 0); err == nil {
 		return failure(reasonDuplicate, "Already Exists: Table %s", rel.name())
 	}
-	if t.View == nil {
-		view = rel.create("CREATE TABLE")
-	}
-	if _, err := s.db.ExecContext(context.WithoutCancel(ctx), view); err != nil {
-		return explain(err)
-	}
+	given := t.Schema
 	if t.View != nil {
-		if err := s.describeView(ctx, rel); err != nil {
+		t.Type = "VIEW"
+		if err := s.prepareView(rel); err != nil {
 			return err
 		}
-	}
-	d.tables[rel.id] = rel
-	return nil
-}
-
-// prepareView translates what a view selects.
-func (s *Server) prepareView(rel *relation) (string, error) {
-	if rel.resource.View.UseLegacySql {
-		return "", failure(reasonMissing, "stand-in for BigQuery: legacy SQL is not part of it")
-	}
-	list, err := parse(rel.resource.View.Query)
-	if err != nil {
-		return "", err
-	}
-	if len(list) != 1 || list[0].kind != kindSelect {
-		return "", invalid("A view must be one SELECT")
-	}
-	env := &environment{catalog: &s.catalog, project: rel.project}
-	if rel.view, err = env.fragment(list[0].tokens, inSelect); err != nil {
-		return "", err
-	}
-	text, err := rel.view.sql()
-	return "CREATE VIEW " + rel.sql + " AS " + text, err
-}
-
-// describeView reads the columns of a view that was just made.
-func (s *Server) describeView(ctx context.Context, rel *relation) error {
-	conn, err := s.db.Conn(ctx)
-	if err != nil {
+	} else if err := rel.declare(); err != nil {
 		return err
 	}
-	defer func() { _ = conn.Close() }()
-	if rel.columns, err = columnsOf(ctx, conn, rel.sql); err != nil {
+	inherit(t, s.catalog.described(d))
+	err := s.ddl(ctx, func(tx *sql.Tx) error {
+		if rel.view != nil {
+			return rel.makeView(ctx, tx, "CREATE VIEW", given)
+		}
+		_, err := tx.ExecContext(ctx, rel.create("CREATE TABLE"))
 		return err
+	})
+	if err == nil {
+		s.catalog.publish(d, rel)
 	}
-	rel.resource.Schema = &bq.TableSchema{}
-	for _, c := range rel.columns {
-		rel.resource.Schema.Fields = append(rel.resource.Schema.Fields, &bq.TableFieldSchema{Name: c.name, Type: c.kind, Mode: c.mode})
+	return err
+}
+
+// inherit gives a new table the expirations of its dataset, where it has none:
+// https://cloud.google.com/bigquery/docs/reference/rest/v2/datasets.
+func inherit(t *bq.Table, d *bq.Dataset) {
+	by := t.TimePartitioning
+	if by != nil && by.ExpirationMs == 0 {
+		by.ExpirationMs = d.DefaultPartitionExpirationMs
 	}
-	return nil
+	if t.ExpirationTime == 0 && d.DefaultTableExpirationMs > 0 && (by == nil || d.DefaultPartitionExpirationMs == 0) {
+		t.ExpirationTime = t.CreationTime + d.DefaultTableExpirationMs
+	}
 }
 
 // declare reads the schema of a table.
@@ -169,7 +114,7 @@ func (r *relation) declare() error {
 				return failure(reasonInvalid, "Field %s already exists in schema", f.Name)
 			}
 			f.Type, f.Mode = kind, mode
-			r.columns = append(r.columns, column{f.Name, kind, mode})
+			r.columns = append(r.columns, column{name: f.Name, kind: kind, mode: mode})
 		}
 	}
 	if len(r.columns) == 0 {
@@ -187,6 +132,9 @@ func (r *relation) declare() error {
 
 func (r *relation) partitionBy(by *bq.TimePartitioning) error {
 	if by == nil {
+		if r.resource.RequirePartitionFilter {
+			return failure(reasonInvalid, "require_partition_filter can be set only for a partitioned table")
+		}
 		return nil
 	}
 	c := r.column(by.Field)
@@ -200,6 +148,11 @@ func (r *relation) partitionBy(by *bq.TimePartitioning) error {
 		return failure(reasonInvalid, "The field specified for partitioning cannot be used: %s", by.Field)
 	}
 	r.partitioned = &partitioning{c.name, c.kind, unit}
+	// It may be asked for in two places; the older one is not kept.
+	t := r.resource
+	t.RequirePartitionFilter = t.RequirePartitionFilter || by.RequirePartitionFilter
+	by.RequirePartitionFilter = false
+	r.filtered = t.RequirePartitionFilter
 	return nil
 }
 
@@ -212,14 +165,14 @@ func (r *relation) create(how string) string {
 		case "REQUIRED":
 			columns[i] += " NOT NULL"
 		case "REPEATED":
-			columns[i] += " DEFAULT []"
+			columns[i] += emptyList
 		}
 	}
 	return how + " " + r.sql + " (" + strings.Join(columns, ", ") + ")"
 }
 
 func (s *Server) relationOf(r *http.Request) (*relation, error) {
-	return s.catalog.relation(r.PathValue("project"), r.PathValue("dataset"), r.PathValue("table"), "")
+	return s.catalog.relation(r.PathValue("project"), r.PathValue("dataset"), r.PathValue("table"), "", 0)
 }
 
 func (s *Server) getTable(r *http.Request) (any, error) {
@@ -245,11 +198,7 @@ func (s *Server) tableResource(ctx context.Context, rel *relation) (*bq.Table, e
 		t.NumBytes = int64(n) * rel.width(func(column) bool { return true })
 	}
 	t.ForceSendFields = []string{"NumRows", "NumBytes"}
-	content, err := json.Marshal(&t)
-	if err != nil {
-		return nil, err
-	}
-	t.Etag = etag(string(content))
+	t.Etag = etag(rel.name(), fmt.Sprint(rel.since), fmt.Sprint(t.NumRows))
 	return &t, nil
 }
 
@@ -259,12 +208,12 @@ func (s *Server) listTables(r *http.Request) (any, error) {
 		return nil, err
 	}
 	list := &bq.TableList{Kind: "bigquery#tableList", Tables: []*bq.TableListTables{}}
-	for _, rel := range s.catalog.all() {
-		if rel.project == d.project && rel.dataset == d.id {
-			list.Tables = append(list.Tables, &bq.TableListTables{
-				Id: rel.name(), Kind: "bigquery#table", Type: rel.resource.Type, TableReference: rel.resource.TableReference,
-			})
-		}
+	for _, rel := range s.catalog.of(d) {
+		t := rel.resource
+		list.Tables = append(list.Tables, &bq.TableListTables{
+			Id: rel.name(), Kind: "bigquery#table", Type: t.Type, TableReference: t.TableReference, FriendlyName: t.FriendlyName,
+			Labels: t.Labels, CreationTime: t.CreationTime, ExpirationTime: t.ExpirationTime,
+		})
 	}
 	slices.SortFunc(list.Tables, func(a, b *bq.TableListTables) int { return strings.Compare(a.Id, b.Id) })
 	list.TotalItems = int64(len(list.Tables))

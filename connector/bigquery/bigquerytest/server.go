@@ -34,8 +34,12 @@ type Config struct {
 	// StreamingBuffer is for how long rows that came through the Storage Write
 	// API cannot be changed in a transaction. Optional, default 30 minutes.
 	StreamingBuffer time.Duration
-	// Now is the clock that StreamingBuffer goes by. Optional, default
-	// time.Now.
+	// SchemaLag is for how long after a column was added to a table writers
+	// of the Storage Write API do not see it: rows with it are refused. (With
+	// BigQuery it is minutes.) Optional, default 0.
+	SchemaLag time.Duration
+	// Now is the clock that StreamingBuffer and SchemaLag go by. Optional,
+	// default time.Now.
 	Now func() time.Time
 	// Memory is what DuckDB may use, in bytes. Optional, default 1 GiB.
 	Memory int64
@@ -48,6 +52,10 @@ type Server struct {
 	db      *sql.DB
 	catalog catalog
 	locks   locks
+
+	// altering is held while the catalog changes, and shared by all that runs
+	// outside transactions meanwhile. Those see it by its version.
+	altering sync.RWMutex
 
 	transactions atomic.Int64
 
@@ -196,24 +204,9 @@ func (s *Server) Jobs() []Job {
 	return list
 }
 
-// CreateDataset makes a dataset in a location.
-func (s *Server) CreateDataset(project, id, location string) error {
-	s.catalog.mu.Lock()
-	defer s.catalog.mu.Unlock()
-	if s.catalog.datasets[project+"."+id] != nil {
-		return failure(reasonDuplicate, "Already Exists: Dataset %s:%s", project, id)
-	}
-	d := &dataset{project: project, id: id, location: cmp.Or(location, s.config.Location), created: time.Now(), tables: map[string]*relation{}}
-	if _, err := s.db.ExecContext(s.ctx, "CREATE SCHEMA "+d.schema()); err != nil {
-		return fmt.Errorf("create dataset %s: %w", id, err)
-	}
-	s.catalog.datasets[project+"."+id] = d
-	return nil
-}
-
 // Empty makes a Server as if its tables had just been made: no rows, but one
 // with 0 in tables named …_fence; no jobs, no streams. It cancels jobs that
-// run, and waits for them. Faults and counts of calls stay.
+// run, and waits for them. Faults, counts of calls and changes of schemas stay.
 func (s *Server) Empty() error {
 	s.mu.Lock()
 	order := s.order
@@ -224,15 +217,19 @@ func (s *Server) Empty() error {
 		<-j.finished
 	}
 	s.write.forget()
-	for _, r := range s.catalog.all() {
-		if !r.isFilled() || r.view != nil {
-			continue
+	return s.alter(func() error {
+		for _, d := range s.catalog.all() {
+			for _, r := range s.catalog.of(d) {
+				if !r.isFilled() || r.view != nil {
+					continue
+				}
+				if err := s.emptyTable(r); err != nil {
+					return fmt.Errorf("empty %s: %w", r.id, err)
+				}
+			}
 		}
-		if err := s.emptyTable(r); err != nil {
-			return fmt.Errorf("empty %s: %w", r.id, err)
-		}
-	}
-	return nil
+		return nil
+	})
 }
 
 // littered is how many deleted rows a table may drag along until it is made

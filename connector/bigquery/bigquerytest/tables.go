@@ -2,6 +2,7 @@ package bigquerytest
 
 import (
 	"context"
+	"time"
 
 	"github.com/apache/arrow/go/v17/arrow"
 )
@@ -11,12 +12,14 @@ type column struct {
 	name string
 	kind string // STRING, BYTES, INTEGER, FLOAT, BOOLEAN, TIMESTAMP, DATE or JSON
 	mode string // NULLABLE, REQUIRED or REPEATED
+
+	added time.Time // when, if later than its table
 }
 
 // tables are the tables that streams write to.
 type tables interface {
-	// columns are those of the table named projects/P/datasets/D/tables/T; ok
-	// is false if there is no such table.
+	// columns are those that writers see of the table named
+	// projects/P/datasets/D/tables/T; ok is false if there is no such table.
 	columns(path string) (columns []column, ok bool)
 	// insert appends rows to a table, all or none. Statements that begin
 	// afterwards see them. The records' columns are columns of the table, in

@@ -77,14 +77,34 @@ func (f *fragment) piece(i int) (text string, next int, err error) {
 		}
 		return v.sql(), i + 1, nil
 	case tokenSystem:
-		if strings.EqualFold(t.text, "row_count") {
-			return strconv.FormatInt(f.env.rowCount, 10), i + 1, nil
-		}
-		return "", 0, missing(t, "@@%s", t.text)
+		text, err := f.env.system(t)
+		return text, i + 1, err
 	case tokenSymbol:
 		return f.symbol(i)
 	}
 	return f.word(i)
+}
+
+// system is the value of a system variable.
+func (env *environment) system(t token) (string, error) {
+	var v value
+	switch name := strings.ToLower(t.text); name {
+	case "row_count":
+		v = value{sqlType{kind: "INTEGER"}, env.rowCount}
+	case "script.bytes_billed":
+		v.typ.kind = "INTEGER"
+		if env.script != "" {
+			v.v = env.billed
+		}
+	case "script.job_id":
+		v.typ.kind = "STRING"
+		if env.script != "" {
+			v.v = env.script
+		}
+	default:
+		return "", missing(t, "@@%s", t.text)
+	}
+	return v.sql(), nil
 }
 
 // sql is the name of the table.

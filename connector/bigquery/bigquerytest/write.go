@@ -2,6 +2,7 @@ package bigquerytest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -42,6 +43,7 @@ type writeServer struct {
 
 	mu      sync.Mutex
 	streams map[string]*writeStream
+	made    int // streams, ever
 	rows    int64
 	bytes   int64
 }
@@ -99,7 +101,8 @@ func (s *writeServer) CreateWriteStream(ctx context.Context, req *storagepb.Crea
 		}
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		st.name = fmt.Sprintf("%s/streams/s%d", table, len(s.streams)+1)
+		s.made++
+		st.name = fmt.Sprintf("%s/streams/s%d", table, s.made)
 		s.streams[st.name] = st
 		return st.proto(), nil
 	})
@@ -146,7 +149,7 @@ func (s *writeServer) BatchCommitWriteStreams(ctx context.Context, req *storagep
 		}
 		// A client that goes away does not stop a commit.
 		if err := s.tables.insert(context.WithoutCancel(ctx), req.GetParent(), rows); err != nil {
-			return nil, status.Error(codes.Internal, err.Error())
+			return nil, unwritten(err, req.GetParent())
 		}
 		now := time.Now()
 		s.mu.Lock()
@@ -244,6 +247,16 @@ func storageStatus(code codes.Code, storage storagepb.StorageError_StorageErrorC
 		return status.Error(codes.Internal, err.Error())
 	}
 	return s.Err()
+}
+
+// unwritten is the error of rows that could not be written: their table may be
+// gone.
+func unwritten(err error, table string) error {
+	var known *JobError
+	if errors.As(err, &known) && known.Reason == reasonNotFound {
+		return notFound(storagepb.StorageError_TABLE_NOT_FOUND, table)
+	}
+	return status.Error(codes.Internal, err.Error())
 }
 
 func notFound(code storagepb.StorageError_StorageErrorCode, entity string) error {

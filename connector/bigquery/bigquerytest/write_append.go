@@ -165,7 +165,7 @@ func (s *writeServer) write(ctx context.Context, st *writeStream, want *wrappers
 func (s *writeServer) insert(ctx context.Context, table string, rows arrow.Record) error {
 	// A client that goes away does not stop a write.
 	if err := s.tables.insert(context.WithoutCancel(ctx), table, []arrow.Record{rows}); err != nil {
-		return status.Error(codes.Internal, err.Error())
+		return unwritten(err, table)
 	}
 	return nil
 }
