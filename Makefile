@@ -1,6 +1,8 @@
-# make demo    see it work
-# make test    lint, fuzz briefly, test
+# make demo    see it work; WAREHOUSE=bigquery: in a stand-in for BigQuery
+# make test    analyze, lint, fuzz briefly, test
+# make analyze every statement that BigQuery gets, by Google's own analyzer
 # make build   bin/vitalsink
+# make cost    the table of costs in README, from the catalogue and the generator
 # make bench   the benchmarks of decoding, and of encoding and appending to BigQuery
 # make scale   10 million samples through load and run, compared with the truth
 # make outage  a disk that stays full for minutes, under a running service
@@ -15,18 +17,23 @@ LINT_VERSION := v2.15.0
 LINT := .tools/golangci-lint-$(LINT_VERSION)
 FUZZTIME := 10s
 
-.PHONY: build demo test lint fuzz bench scale outage compiler
+.PHONY: build demo test analyze lint fuzz bench cost scale outage compiler
 
 build: compiler
 	@go build -o bin/vitalsink ./connector/cmd/vitalsink
 
 demo: build
-	@bin/vitalsink demo
+	@bin/vitalsink demo --warehouse $(or $(WAREHOUSE),duckdb)
 
 # The test runner comes last, so that its summary ends the output.
-test: lint fuzz
+test: analyze lint fuzz
 	@CGO_ENABLED=0 go build -o /dev/null ./connector/cmd/vitalsink
 	go test -race -shuffle=on -timeout=20m ./...
+
+# Alone and first: the first time it is built, that takes minutes and 6 GB. Without cgo, so that it is built once.
+analyze: $(LINT)
+	@CGO_ENABLED=0 go -C tools/analyzer test ./...
+	@cd tools/analyzer && CGO_ENABLED=0 ../../$(LINT) run ./...
 
 lint: $(LINT) compiler
 	$(LINT) run ./...
@@ -40,6 +47,9 @@ fuzz: compiler
 
 bench: compiler
 	go test -run='^$$' -bench=. -benchmem ./transforms ./connector/bigquery
+
+cost:
+	CGO_ENABLED=0 go test ./connector/bigquery -count=1 -run='^TestCostTable$$' -update
 
 scale: compiler
 	go test -count=1 -v -timeout=60m -run='^TestScale$$' ./connector/cmd/vitalsink \

@@ -168,7 +168,7 @@ func (g *folding) judge(ctx context.Context, merges []*Merge, results []error) (
 // may take as long as the warehouse is waited for: the table's turn is over.
 func (g *folding) fail(m *Merge, err error) (progress bool) {
 	table := m.Table.Name
-	if errors.Is(err, ErrUnavailable) || errors.Is(err, ErrConfiguration) {
+	if errors.Is(err, ErrUnavailable) || errors.Is(err, ErrConfiguration) || errors.Is(err, ErrBudget) {
 		g.failed[table], g.failures[table] = err, maxFailures
 		return false
 	}

@@ -18,9 +18,11 @@ import (
 // came with a message. A nil *Metrics measures nothing.
 type Metrics struct {
 	messages, rows, quarantined    metric.Int64Counter
+	estimated, billed              metric.Int64Counter
 	batchRows                      metric.Int64Histogram
 	batchAge, appendTime, foldTime metric.Float64Histogram
 	held, inHand, paused           metric.Int64ObservableGauge
+	billedToday, foldPaused        metric.Int64ObservableGauge
 	lag, freshness                 metric.Float64ObservableGauge
 
 	mu     sync.Mutex
@@ -41,12 +43,17 @@ func NewMetrics(meter metric.Meter) (*Metrics, error) {
 		batchAge:    k.seconds("vitalsink.batch.age", "From the arrival of a batch's oldest message to its commit."),
 		appendTime:  k.seconds("vitalsink.append.duration", "Time of one append, by table and result: ok, failed."),
 		foldTime:    k.seconds("vitalsink.fold.duration", "Time of one merge, by table and result: ok, lost (another was faster), failed."),
-		held:        k.gauge("vitalsink.held", "By", "Bytes in hand: messages that wait or are not committed, and their rows."),
-		inHand:      k.gauge("vitalsink.messages.held", "", "Messages received and not settled."),
-		paused:      k.gauge("vitalsink.paused", "", "1 while the warehouse fails and nothing is received, else 0."),
-		lag:         k.age("vitalsink.lag", "Age of a table's oldest batch that is appended and not merged, as the last fold saw it."),
-		freshness:   k.age("vitalsink.freshness", "Age of a table's newest batch that is merged."),
-		oldest:      map[string]time.Time{}, newest: map[string]time.Time{},
+		estimated:   k.bytes("vitalsink.fold.estimated", "Bytes that merges were expected to be billed for, by table."),
+		billed:      k.bytes("vitalsink.fold.billed", "Bytes that merges were billed for, by table."),
+		billedToday: k.gauge("vitalsink.billed.today", "By",
+			"Bytes that all jobs of the day (UTC) were billed for, lookups included."),
+		foldPaused: k.gauge("vitalsink.fold.paused", "", "1 while nothing is folded because the day's bytes are used up, else 0."),
+		held:       k.gauge("vitalsink.held", "By", "Bytes in hand: messages that wait or are not committed, and their rows."),
+		inHand:     k.gauge("vitalsink.messages.held", "", "Messages received and not settled."),
+		paused:     k.gauge("vitalsink.paused", "", "1 while the warehouse fails and nothing is received, else 0."),
+		lag:        k.age("vitalsink.lag", "Age of a table's oldest batch that is appended and not merged, as the last fold saw it."),
+		freshness:  k.age("vitalsink.freshness", "Age of a table's newest batch that is merged."),
+		oldest:     map[string]time.Time{}, newest: map[string]time.Time{},
 	}
 	return m, errors.Join(k.errs...)
 }
@@ -64,6 +71,11 @@ func made[T any](k *kit, instrument T, err error) T {
 
 func (k *kit) counter(name, what string) metric.Int64Counter {
 	c, err := k.meter.Int64Counter(name, metric.WithDescription(what))
+	return made(k, c, err)
+}
+
+func (k *kit) bytes(name, what string) metric.Int64Counter {
+	c, err := k.meter.Int64Counter(name, metric.WithUnit("By"), metric.WithDescription(what))
 	return made(k, c, err)
 }
 
@@ -100,6 +112,9 @@ func (m *Metrics) Observe(meter metric.Meter, in *Ingest) (stop func() error, er
 			paused = 1
 		}
 		o.ObserveInt64(m.paused, paused)
+		if b, ok := in.Warehouse.(Biller); ok {
+			m.observeBill(o, b.Billed())
+		}
 		m.mu.Lock()
 		defer m.mu.Unlock()
 		for table, since := range m.oldest {
@@ -109,11 +124,20 @@ func (m *Metrics) Observe(meter metric.Meter, in *Ingest) (stop func() error, er
 			o.ObserveFloat64(m.freshness, time.Since(at).Seconds(), with("table", table))
 		}
 		return nil
-	}, m.held, m.inHand, m.paused, m.lag, m.freshness)
+	}, m.held, m.inHand, m.paused, m.billedToday, m.foldPaused, m.lag, m.freshness)
 	if err != nil {
 		return nil, err
 	}
 	return r.Unregister, nil
+}
+
+func (m *Metrics) observeBill(o metric.Observer, b Bill) {
+	o.ObserveInt64(m.billedToday, b.Bytes)
+	paused := int64(0)
+	if b.Paused {
+		paused = 1
+	}
+	o.ObserveInt64(m.foldPaused, paused)
 }
 
 // with are labels: names and values in turn.
@@ -177,6 +201,10 @@ func (m *Metrics) merged(merge *Merge, books MergeBooks, took time.Duration, err
 		"applied": books.Applied, "superseded": books.Superseded, "stale": books.Stale, "erased": books.Erased,
 	} {
 		m.rows.Add(background, int64(n), with("table", table, "outcome", outcome))
+	}
+	if books.BytesBilled > 0 {
+		m.estimated.Add(background, books.BytesEstimated, with("table", table))
+		m.billed.Add(background, books.BytesBilled, with("table", table))
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()

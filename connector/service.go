@@ -52,13 +52,13 @@ func (s *Service) Run(ctx context.Context) error {
 		return g.Wait()
 	}
 	g.Go(func() error {
-		s.foldLoop(foldCtx)
+		s.foldLoop(foldCtx, late)
 		return nil
 	})
 	if err := g.Wait(); err != nil {
 		return err
 	}
-	if _, err := s.Folder.Fold(late); err != nil && late.Err() == nil {
+	if _, err := s.Folder.Fold(late); err != nil && late.Err() == nil && !errors.Is(err, ErrBudget) {
 		return fmt.Errorf("last fold: %w", err)
 	}
 	return nil // what is registered is safe; the next run folds it
@@ -85,9 +85,11 @@ func (s *Service) ingest(ctx context.Context) error {
 	}
 }
 
-// foldLoop folds at every beat until ctx is done. A fold that fails is tried
-// again with the next: what it left is still pending.
-func (s *Service) foldLoop(ctx context.Context) {
+// foldLoop folds at every beat until ctx is done. A fold that is at work then
+// has time until late is: a warehouse may go on with a merge by itself, and
+// nobody would know its books. A fold that fails is tried again with the next:
+// what it left is still pending.
+func (s *Service) foldLoop(ctx, late context.Context) {
 	ticker := time.NewTicker(s.FoldInterval)
 	defer ticker.Stop()
 	var failing lasting
@@ -96,7 +98,7 @@ func (s *Service) foldLoop(ctx context.Context) {
 		if beat%lateBeats == 0 {
 			lanes = []Lane{Recent, Late}
 		}
-		if _, err := s.Folder.Fold(ctx, lanes...); ctx.Err() == nil {
+		if _, err := s.Folder.Fold(late, lanes...); ctx.Err() == nil {
 			failing.report(s.Log, err)
 		}
 		select {
@@ -126,6 +128,10 @@ func (l *lasting) report(log *slog.Logger, err error) {
 			l.since = time.Now()
 		}
 		l.said = time.Now()
+		if errors.Is(err, ErrBudget) {
+			log.Error("folding pauses: what is appended is safe and stays pending, the tables fall behind", "error", err)
+			return
+		}
 		log.Warn("a fold failed: what is appended is safe and stays pending, the tables fall behind; it is tried again at every beat",
 			"failing_for", time.Since(l.since).Round(time.Second), "error", err)
 	}

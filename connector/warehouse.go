@@ -32,9 +32,23 @@ type Warehouse interface {
 	// and the books balance. The errors of these are ErrFenced, ErrTaken and
 	// ErrBooks. ErrUnavailable and ErrConfiguration (a fence without its row is
 	// one) have nothing to do with the batches: the table waits for the next
-	// fold. After any other, ErrByteCap among them, half of the batches are
+	// fold. So has ErrBudget: it waits for the next day. After any other, ErrByteCap among them, half of the batches are
 	// tried.
 	Merge(ctx context.Context, m *Merge) (MergeBooks, error)
+}
+
+// A Biller is a Warehouse that charges for what it reads.
+type Biller interface {
+	// Billed is what today has cost so far.
+	Billed() Bill
+}
+
+// Bill is what a warehouse has charged for in a day.
+type Bill struct {
+	Day    time.Time // its begin, UTC
+	Bytes  int64
+	Most   int64 // that it may charge for; 0 for no limit
+	Paused bool  // something was not done for the sake of Most
 }
 
 // Pending is what waits to be folded.
@@ -86,6 +100,11 @@ type MergeBooks struct {
 	Superseded int `json:"rows_superseded"` // a newer version is in the same merge
 	Stale      int `json:"rows_stale"`      // the table holds this version or a newer one
 	Erased     int `json:"rows_erased"`     // their person is erased
+
+	// Bytes that the warehouse charges for: as it was expected before, and as it
+	// was. 0 where it charges nothing.
+	BytesEstimated int64 `json:"bytes_estimated,omitempty"`
+	BytesBilled    int64 `json:"bytes_billed,omitempty"`
 }
 
 // Balanced tells whether the equation holds.
@@ -100,4 +119,6 @@ func (b *MergeBooks) Add(other MergeBooks) {
 	b.Superseded += other.Superseded
 	b.Stale += other.Stale
 	b.Erased += other.Erased
+	b.BytesEstimated += other.BytesEstimated
+	b.BytesBilled += other.BytesBilled
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"sync"
 	"time"
 
 	storage "cloud.google.com/go/bigquery/storage/apiv1"
@@ -32,6 +34,8 @@ type appender struct {
 	write     *storage.BigQueryWriteClient
 	parent    string // projects/P/datasets/D_store
 	catalogue *schemas.Catalogue
+	log       *slog.Logger
+	told      sync.Once // that a column is not seen
 
 	tuned *limits          // Optional, default defaultLimits.
 	mem   memory.Allocator // Optional, default Arrow's.
@@ -47,12 +51,14 @@ type limits struct {
 	patience time.Duration // for one answer
 	pause    time.Duration // before trying again, at first; later fifty times that
 	tries    int           // without progress
+	unseen   time.Duration // for writers to see a column that was added
 }
 
 func defaultLimits() limits {
 	return limits{
 		request: 9_000_000, window: 2, stream: 32 << 20, streams: 4,
 		patience: 2 * time.Minute, pause: 100 * time.Millisecond, tries: 16, // about 50 s
+		unseen: 10 * time.Minute,
 	}
 }
 
@@ -76,14 +82,31 @@ func (a *appender) append(ctx context.Context, b *connector.Batch) error {
 		return fmt.Errorf("%w: batch %s of %s has %d rows, its books say %d", connector.ErrBooks, b.ID, b.Table.Name, n, b.Books.Rows)
 	}
 	if b.Books.Rows > 0 {
-		if err := a.writeLog(ctx, b); err != nil {
+		if err := a.untilSeen(ctx, func() error { return a.writeLog(ctx, b) }); err != nil {
 			return err
 		}
 	}
-	if err := a.register(ctx, b); err != nil {
+	if err := a.untilSeen(ctx, func() error { return a.register(ctx, b) }); err != nil {
 		return fmt.Errorf("register batch: %w", err)
 	}
 	return nil
+}
+
+// untilSeen writes again while writers do not see a column, for a while.
+func (a *appender) untilSeen(ctx context.Context, write func() error) error {
+	for began := time.Now(); ; {
+		err := write()
+		var f *fault
+		if !errors.As(err, &f) || !f.unseen || time.Since(began) > a.limits().unseen {
+			return err
+		}
+		a.told.Do(func() {
+			a.log.Warn("a column was added so lately that writers do not see it; trying again", "for", a.limits().unseen)
+		})
+		if err := sleep(ctx, a.limits().unseen/60); err != nil {
+			return err
+		}
+	}
 }
 
 func (a *appender) tablePath(table string) string { return a.parent + "/tables/" + table }
@@ -206,7 +229,7 @@ func (a *appender) register(ctx context.Context, b *connector.Batch) error {
 	err = s.write(ctx)
 	if errors.Is(err, connector.ErrRefused) {
 		// No row of the batch is to blame.
-		return &fault{connector.ErrConfiguration, "the registry refuses its row"}
+		return &fault{class: connector.ErrConfiguration, what: "the registry refuses its row"}
 	}
 	return err
 }

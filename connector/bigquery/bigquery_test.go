@@ -19,6 +19,7 @@ import (
 	"vitalsink/connector"
 	"vitalsink/connector/bigquery/bigquerytest"
 	"vitalsink/connector/connectortest"
+	"vitalsink/schemas"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(pooled{m}) }
@@ -104,15 +105,28 @@ func newStandIn(t testing.TB) standIn {
 		t.Fatal(err)
 	}
 	s := standIn{server}
-	for _, dataset := range []string{testDataset, storeOf(testDataset)} {
-		if err := s.CreateDataset(testProject, dataset, "EU"); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := s.open(t).CreateSchema(context.Background()); err != nil {
+	s.apply(t, loadCatalogue(t))
+	return s
+}
+
+// apply makes datasets and tables, as schema apply does.
+func (s standIn) apply(t testing.TB, c *schemas.Catalogue) {
+	t.Helper()
+	if _, err := s.schema(t, c).Apply(context.Background(), "EU", func(Difference) {}); err != nil {
 		t.Fatal(err)
 	}
-	return s
+}
+
+func (s standIn) schema(t testing.TB, c *schemas.Catalogue) *Schema {
+	t.Helper()
+	schema, err := OpenSchema(context.Background(), Config{
+		Project: testProject, Dataset: testDataset, Catalogue: c, REST: s.REST(), Write: s.Write(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = schema.Close() })
+	return schema
 }
 
 // inspected is a warehouse under test, and a look into its tables.

@@ -33,8 +33,10 @@ const (
 // fault is what BigQuery said, without the text, which may quote a value of a
 // row; only parts that are known to be names are kept.
 type fault struct {
-	class error // of package connector; nil for what is none of them
-	what  string
+	class   error // of package connector; nil for what is none of them
+	what    string
+	missing bool // there is no such thing
+	unseen  bool // writers do not see a column yet
 }
 
 func (f *fault) Error() string {
@@ -74,7 +76,7 @@ func explain(err error) error {
 	}
 	var network net.Error
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.As(err, &network) {
-		return &fault{connector.ErrUnavailable, "the connection broke off"}
+		return &fault{class: connector.ErrUnavailable, what: "the connection broke off"}
 	}
 	return err
 }
@@ -107,27 +109,29 @@ func explainText(reason string, code int, text string) error {
 	passing := slices.IndexFunc(transient, func(t string) bool { return strings.Contains(text, t) })
 	switch {
 	case strings.Contains(text, raisedFenced):
-		return &fault{connector.ErrFenced, "the fence was raised"}
+		return &fault{class: connector.ErrFenced, what: "the fence was raised"}
 	case strings.Contains(text, raisedTaken):
-		return &fault{connector.ErrTaken, "the ledger has one of the batches"}
+		return &fault{class: connector.ErrTaken, what: "the ledger has one of the batches"}
 	case strings.Contains(text, raisedBooks):
-		return &fault{connector.ErrBooks, books.FindString(text)}
+		return &fault{class: connector.ErrBooks, what: books.FindString(text)}
 	case strings.Contains(text, raisedTwice):
-		return &fault{connector.ErrBooks, "the table holds a key twice"}
+		return &fault{class: connector.ErrBooks, what: "the table holds a key twice"}
 	case strings.Contains(text, raisedUnfenced):
-		return &fault{connector.ErrConfiguration, unfenced.FindString(text)}
+		return &fault{class: connector.ErrConfiguration, what: unfenced.FindString(text)}
 	case passing >= 0:
-		return &fault{connector.ErrUnavailable, what + ": " + transient[passing]}
+		return &fault{class: connector.ErrUnavailable, what: what + ": " + transient[passing]}
 	case reason == "bytesBilledLimitExceeded", strings.Contains(text, "exceeded limit for bytes billed"):
-		return &fault{connector.ErrByteCap, bytesIn(text)}
-	case slices.Contains(transientReasons, reason), code >= 500, code == http.StatusTooManyRequests:
-		return &fault{connector.ErrUnavailable, what}
+		return &fault{class: connector.ErrByteCap, what: bytesIn(text)}
+	case slices.Contains(transientReasons, reason), code >= 500, code == http.StatusTooManyRequests,
+		code == http.StatusPreconditionFailed: // somebody else has changed it
+		return &fault{class: connector.ErrUnavailable, what: what}
 	case slices.Contains(setupReasons, reason), code == http.StatusUnauthorized, code == http.StatusForbidden, code == http.StatusNotFound:
-		return &fault{connector.ErrConfiguration, what}
+		missing := reason == "notFound" || code == http.StatusNotFound
+		return &fault{class: connector.ErrConfiguration, what: what, missing: missing}
 	case reason == "resourcesExceeded", reason == "responseTooLarge":
-		return &fault{nil, what} // less at once may do
+		return &fault{class: nil, what: what} // less at once may do
 	}
-	return &fault{connector.ErrRefused, what}
+	return &fault{class: connector.ErrRefused, what: what}
 }
 
 var (
@@ -192,24 +196,28 @@ func explainStatus(s *status.Status) error {
 	}
 	what += namesIn(s.Message())
 	switch storage {
-	case storagepb.StorageError_TABLE_NOT_FOUND, storagepb.StorageError_SCHEMA_MISMATCH_EXTRA_FIELDS,
+	case storagepb.StorageError_SCHEMA_MISMATCH_EXTRA_FIELDS:
+		// The tables were looked at: one that was extended lately is seen by
+		// writers some minutes later.
+		return &fault{class: connector.ErrUnavailable, what: what, unseen: true}
+	case storagepb.StorageError_TABLE_NOT_FOUND,
 		storagepb.StorageError_CMEK_NOT_PROVIDED, storagepb.StorageError_INVALID_CMEK_PROVIDED, storagepb.StorageError_KMS_PERMISSION_DENIED:
-		return &fault{connector.ErrConfiguration, what}
+		return &fault{class: connector.ErrConfiguration, what: what}
 	case storagepb.StorageError_STREAM_NOT_FOUND, storagepb.StorageError_STREAM_FINALIZED,
 		storagepb.StorageError_INVALID_STREAM_STATE, storagepb.StorageError_STREAM_ALREADY_COMMITTED:
-		return &fault{connector.ErrUnavailable, what} // other streams may do
+		return &fault{class: connector.ErrUnavailable, what: what} // other streams may do
 	}
 	switch code := s.Code(); {
 	case code == codes.Canceled:
 		return context.Canceled
 	case code == codes.NotFound && strings.Contains(s.Message(), "/streams/"): // not everywhere yet
-		return &fault{connector.ErrUnavailable, what}
+		return &fault{class: connector.ErrUnavailable, what: what}
 	case slices.Contains(setupCodes, code):
-		return &fault{connector.ErrConfiguration, what}
+		return &fault{class: connector.ErrConfiguration, what: what}
 	case code == codes.OutOfRange:
-		return &fault{nil, what}
+		return &fault{class: nil, what: what}
 	}
-	return &fault{connector.ErrUnavailable, what}
+	return &fault{class: connector.ErrUnavailable, what: what}
 }
 
 // explainStorage is explain for an error that comes in an answer.

@@ -66,7 +66,7 @@ func TestExplain(t *testing.T) {
 		{"grpc aborted", status.Error(codes.Aborted, secret), connector.ErrUnavailable, ""},
 		{"grpc invalid", status.Error(codes.InvalidArgument, "row "+secret), connector.ErrConfiguration, ""},
 		{"grpc denied", status.Error(codes.PermissionDenied, secret), connector.ErrConfiguration, ""},
-		{"grpc extra field", storageError(t, codes.InvalidArgument, storagepb.StorageError_SCHEMA_MISMATCH_EXTRA_FIELDS), connector.ErrConfiguration, ""},
+		{"grpc extra field", storageError(t, codes.InvalidArgument, storagepb.StorageError_SCHEMA_MISMATCH_EXTRA_FIELDS), connector.ErrUnavailable, ""},
 		{"grpc offset", storageError(t, codes.OutOfRange, storagepb.StorageError_OFFSET_OUT_OF_RANGE), nil, "OFFSET_OUT_OF_RANGE"},
 		{"connection", fmt.Errorf("post: %w", io.ErrUnexpectedEOF), connector.ErrUnavailable, ""},
 		{"cancelled", fmt.Errorf("call: %w", context.Canceled), context.Canceled, ""},

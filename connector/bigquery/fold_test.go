@@ -35,7 +35,7 @@ func (s source) Receive(ctx context.Context, deliver func(context.Context, *conn
 func (s inspected) ingest(t testing.TB, messages ...transforms.Message) {
 	t.Helper()
 	in := &connector.Ingest{
-		Warehouse: s, Catalogue: s.config.Catalogue, Log: slog.New(slog.DiscardHandler), Workers: 1, FlushRows: 1,
+		Warehouse: s, Catalogue: s.Catalogue(), Log: slog.New(slog.DiscardHandler), Workers: 1, FlushRows: 1,
 	}
 	if err := in.Run(context.Background(), source(messages)); err != nil {
 		t.Fatal(err)
@@ -43,7 +43,7 @@ func (s inspected) ingest(t testing.TB, messages ...transforms.Message) {
 }
 
 func (s inspected) folder() *connector.Folder {
-	return &connector.Folder{Warehouse: s, Catalogue: s.config.Catalogue, Log: slog.New(slog.DiscardHandler)}
+	return &connector.Folder{Warehouse: s, Catalogue: s.Catalogue(), Log: slog.New(slog.DiscardHandler)}
 }
 
 func (s inspected) fold(t testing.TB) connector.Folded {

@@ -36,6 +36,8 @@ type statement struct {
 	text       string
 	parameters []bigquery.QueryParameter
 	limit      int64 // bytes that may be billed
+	likely     int64 // bytes that it is likely to be billed for
+	lowered    bool  // limit is what is left of the day's
 }
 
 // configure makes a job of it: every job is labelled and capped.
@@ -51,18 +53,21 @@ func (s statement) configure(q *bigquery.Query) {
 }
 
 // query runs a statement that changes nothing, again if it fails for a passing
-// reason, and calls f on each row once it has worked.
-func (w *Warehouse) query(ctx context.Context, s statement, f func([]bigquery.Value) error) error {
-	return retry(ctx, func() error {
-		job, _, err := w.submit(ctx, s, "vitalsink_"+s.step+"_"+uuid.NewString())
+// reason, and calls f on each row once it has worked. It returns the bytes that
+// all tries were billed for.
+func (w *Warehouse) query(ctx context.Context, s statement, f func([]bigquery.Value) error) (billed int64, err error) {
+	err = retry(ctx, func() error {
+		job, _, err := w.submit(ctx, &s, "vitalsink_"+s.step+"_"+uuid.NewString())
 		if err != nil {
 			return err
 		}
-		if err := await(ctx, job); err != nil {
+		n, err := w.await(ctx, job, s)
+		if billed += n; err != nil {
 			return err
 		}
 		return eachRow(ctx, job, f)
 	})
+	return billed, err
 }
 
 // script runs a script that changes something, as a job with a name of its
@@ -95,11 +100,11 @@ func (w *Warehouse) script(ctx context.Context, s statement, name string, holds 
 // time, and what was wrong then may be mended, or what it did is gone.
 func (w *Warehouse) attempt(ctx context.Context, s statement, id string, holds func(id string) (bool, error)) (job *bigquery.Job, again bool, err error) {
 	s.parameters = append(s.parameters[:len(s.parameters):len(s.parameters)], bigquery.QueryParameter{Name: "job_id", Value: id})
-	job, attached, err := w.submit(ctx, s, id)
+	job, attached, err := w.submit(ctx, &s, id)
 	if err != nil {
 		return nil, false, err // there may be a job now: the next try asks for the same one
 	}
-	err = await(ctx, job)
+	_, err = w.await(ctx, job, s)
 	var ended *jobFailed
 	switch {
 	case !attached:
@@ -113,8 +118,12 @@ func (w *Warehouse) attempt(ctx context.Context, s statement, id string, holds f
 }
 
 // submit starts a job, or finds the one that has the name already: it may be
-// our own, when Google's client has asked twice because an answer was lost.
-func (w *Warehouse) submit(ctx context.Context, s statement, id string) (job *bigquery.Job, attached bool, err error) {
+// our own, when Google's client has asked twice because an answer was lost. It
+// lowers the statement's limit to what is left of the day's.
+func (w *Warehouse) submit(ctx context.Context, s *statement, id string) (job *bigquery.Job, attached bool, err error) {
+	if s.limit, s.lowered, err = w.billing.allow(s.limit, s.likely); err != nil {
+		return nil, false, err
+	}
 	q := w.client.Query(s.text)
 	s.configure(q)
 	q.JobIDConfig = bigquery.JobIDConfig{JobID: id, Location: w.client.Location}
@@ -142,23 +151,26 @@ type jobFailed struct {
 func (e *jobFailed) Error() string { return fmt.Sprintf("job %s: %v", e.id, e.err) }
 func (e *jobFailed) Unwrap() error { return e.err }
 
-// await returns when a job has ended: a *jobFailed if with an error.
-func await(ctx context.Context, job *bigquery.Job) error {
+// await returns when a job has ended, and what it was billed for: a *jobFailed
+// if with an error.
+func (w *Warehouse) await(ctx context.Context, job *bigquery.Job, s statement) (billed int64, err error) {
 	pauses := backoff.NewExponentialBackOff()
 	pauses.InitialInterval, pauses.MaxInterval = 10*time.Millisecond, 5*time.Second
 	for {
 		status, err := within(ctx, job.Status)
 		if err != nil {
-			return fmt.Errorf("poll job %s: %w", job.ID(), err)
+			return 0, fmt.Errorf("poll job %s: %w", job.ID(), err)
 		}
 		if status.Done() {
+			billed = billedFor(status)
+			w.billing.add(billed)
 			if err := status.Err(); err != nil {
-				return &jobFailed{job.ID(), explain(err)}
+				return billed, &jobFailed{job.ID(), w.billing.explain(explain(err), s.lowered)}
 			}
-			return nil
+			return billed, nil
 		}
 		if err := sleep(ctx, pauses.NextBackOff()); err != nil {
-			return fmt.Errorf("poll job %s: %w", job.ID(), err)
+			return 0, fmt.Errorf("poll job %s: %w", job.ID(), err)
 		}
 	}
 }

@@ -202,6 +202,7 @@ func TestPartsOfOneMerge(t *testing.T) {
 				ID: "m", Table: s.config.Catalogue.Table("timeseries"), Fence: p.Fences["timeseries"],
 				Batches: p.Batches, MergedAt: p.Batches[0].AppendedAt,
 			}, most, defaultMaxBytesBilled)
+			books.BytesEstimated, books.BytesBilled = 0, 0 // see TestBytesOfMerge
 			want := connector.MergeBooks{Registered: 22, Applied: 17, Superseded: 2, Stale: 3}
 			if err != nil || books != want {
 				t.Errorf("%+v, %v; want %+v", books, err, want)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"cloud.google.com/go/bigquery"
@@ -30,6 +32,10 @@ const (
 // batch is looked up, and changed, in fewer days a statement. If that does not
 // help it may take all of MaxBytesBilled.
 func (w *Warehouse) Merge(ctx context.Context, m *connector.Merge) (connector.MergeBooks, error) {
+	m, err := w.live(ctx, m)
+	if err != nil {
+		return connector.MergeBooks{}, fmt.Errorf("merge %s: %w", m.Table.Name, err)
+	}
 	share := w.config.MaxBytesBilled / firstShare
 	books, err := w.merge(ctx, m, maxPartitions, share)
 	if !errors.Is(err, connector.ErrByteCap) || len(m.Batches) > 1 {
@@ -45,6 +51,41 @@ func (w *Warehouse) Merge(ctx context.Context, m *connector.Merge) (connector.Me
 		return books, fmt.Errorf("%w; batch %s of %s stays pending until --max-bytes-billed allows it", err, m.Batches[0].ID, m.Table.Name)
 	}
 	return books, err
+}
+
+// live is the merge with the columns that table and log have now. They may be
+// more than the catalogue knows, if a newer vitalsink is or was at work: what
+// its rows hold there is carried on, and does not stay behind when an older
+// one's row replaces them. They are read after the fence: a merge that
+// commits later with more columns raises it.
+func (w *Warehouse) live(ctx context.Context, m *connector.Merge) (*connector.Merge, error) {
+	store := storeOf(w.config.Dataset)
+	log, err := w.metadata(ctx, store, logOf(m.Table.Name))
+	if err != nil {
+		return m, err
+	}
+	latest, err := w.metadata(ctx, store, m.Table.Name)
+	if err != nil {
+		return m, err
+	}
+	for _, c := range m.Table.Columns {
+		for _, md := range []*bigquery.TableMetadata{log, latest} {
+			if fieldOf(md.Schema, c.Name) == nil {
+				_, table, _ := strings.Cut(md.FullID, ":")
+				return m, w.notSetUp([]string{table + " has lost its column " + c.Name}, "plan")
+			}
+		}
+	}
+	t, of := *m.Table, *m
+	t.Columns = slices.Clone(t.Columns)
+	for _, f := range log.Schema {
+		isLogs := slices.ContainsFunc(w.catalogue.LogColumns, func(c schemas.Column) bool { return c.Name == f.Name })
+		if !isLogs && t.Index(f.Name) < 0 && fieldOf(latest.Schema, f.Name) != nil {
+			t.Columns = append(t.Columns, schemas.Column{Name: f.Name})
+		}
+	}
+	of.Table = &t
+	return &of, nil
 }
 
 // widestOf is the number of days of the part that has most.
@@ -67,15 +108,30 @@ func (w *Warehouse) merge(ctx context.Context, m *connector.Merge, most int, lim
 		return connector.MergeBooks{}, fmt.Errorf("merge %s: %w: by this machine's clock the batches are of the future", m.Table.Name, connector.ErrConfiguration)
 	}
 	var changed []probed
+	var bytes bytesOf
 	for _, p := range names.Parts {
-		days, err := w.probe(ctx, m, names.With(p), limit)
+		days, billed, err := w.probe(ctx, m, names.With(p), limit)
 		if err != nil {
 			return connector.MergeBooks{}, fmt.Errorf("look for rows of %s to change: %w", m.Table.Name, err)
 		}
-		changed = append(changed, days...)
+		changed, bytes.probed = append(changed, days...), bytes.probed+billed
 	}
 	names.Updates = updatesOf(m.Table, changed, most)
-	return w.runMerge(ctx, m, names, limit)
+	bytes.estimated = w.estimate(ctx, m, names)
+	return w.runMerge(ctx, m, names, limit, bytes)
+}
+
+// bytesOf is what is known of a merge's cost before it runs: what was billed
+// for the probe, and what is likely for the rest.
+type bytesOf struct {
+	probed    int64
+	estimated bigquery.NullInt64
+}
+
+// sum is what is likely for all of it.
+func (b bytesOf) sum() bigquery.NullInt64 {
+	b.estimated.Int64 += b.probed
+	return b.estimated
 }
 
 // namesFor is what the statements of a merge are made of, but for what the
@@ -99,13 +155,12 @@ type probed struct {
 }
 
 // probe asks which partitions a part of a merge will change.
-func (w *Warehouse) probe(ctx context.Context, m *connector.Merge, names mergeNames, limit int64) ([]probed, error) {
+func (w *Warehouse) probe(ctx context.Context, m *connector.Merge, names mergeNames, limit int64) (changed []probed, billed int64, err error) {
 	text, err := w.statements.render("probe.sql", names)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	var changed []probed
-	err = w.query(ctx, statement{
+	billed, err = w.query(ctx, statement{
 		step: "probe", table: m.Table.Name, text: text, limit: limit,
 		parameters: []bigquery.QueryParameter{{Name: "ids", Value: idsOf(m)}},
 	}, func(row []bigquery.Value) error {
@@ -119,7 +174,7 @@ func (w *Warehouse) probe(ctx context.Context, m *connector.Merge, names mergeNa
 		}
 		return nil
 	})
-	return changed, err
+	return changed, billed, err
 }
 
 // updatesOf are the partitions to be changed, a group of at most so many days
@@ -162,26 +217,29 @@ func idsOf(m *connector.Merge) []string {
 }
 
 // runMerge runs the script and reads the books that it ends with.
-func (w *Warehouse) runMerge(ctx context.Context, m *connector.Merge, names mergeNames, limit int64) (connector.MergeBooks, error) {
+func (w *Warehouse) runMerge(ctx context.Context, m *connector.Merge, names mergeNames, limit int64, bytes bytesOf) (connector.MergeBooks, error) {
 	script, err := w.statements.render("merge.sql", names)
 	if err != nil {
 		return connector.MergeBooks{}, err
 	}
 	var books connector.MergeBooks
 	err = w.script(ctx, statement{
-		step: "merge", table: m.Table.Name, text: script, limit: limit,
+		step: "merge", table: m.Table.Name, text: script, limit: limit, likely: bytes.estimated.Int64,
 		parameters: []bigquery.QueryParameter{
 			{Name: "fence", Value: m.Fence}, {Name: "ids", Value: idsOf(m)}, {Name: "registered", Value: m.Rows()},
 			{Name: "merge_id", Value: m.ID}, {Name: "merged_at", Value: m.MergedAt},
+			{Name: "probed", Value: bytes.probed}, {Name: "estimated", Value: bytes.sum()},
 		},
 	}, nameOf(w.config, m), func(id string) (bool, error) { return w.landed(ctx, names, id) }, func(row []bigquery.Value) error {
-		var n [4]int64
+		var n [6]int64
 		for i := range n {
 			if err := scan(row[i], &n[i]); err != nil {
 				return err
 			}
 		}
-		books = connector.MergeBooks{Registered: int(n[0]), Applied: int(n[1]), Superseded: int(n[2]), Stale: int(n[3])}
+		books = connector.MergeBooks{
+			Registered: int(n[0]), Applied: int(n[1]), Superseded: int(n[2]), Stale: int(n[3]), BytesEstimated: n[4], BytesBilled: n[5],
+		}
 		return nil
 	})
 	if err != nil {
@@ -197,7 +255,7 @@ func (w *Warehouse) landed(ctx context.Context, names mergeNames, id string) (bo
 		return false, err
 	}
 	var n int64
-	err = w.query(ctx, statement{
+	_, err = w.query(ctx, statement{
 		step: "landed", table: names.Table, text: text, limit: w.config.MaxBytesBilled,
 		parameters: []bigquery.QueryParameter{{Name: "job_id", Value: id}},
 	}, func(row []bigquery.Value) error { return scan(row[0], &n) })

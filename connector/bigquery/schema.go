@@ -1,13 +1,7 @@
 package bigquery
 
 import (
-	"context"
-	"errors"
-	"fmt"
-	"net/http"
-
 	"cloud.google.com/go/bigquery"
-	"google.golang.org/api/googleapi"
 
 	"vitalsink/schemas"
 )
@@ -17,61 +11,44 @@ type viewNames struct{ schemas.View }
 
 func (v viewNames) Versioned() bool { return v.Table.Kind == schemas.Versioned }
 
-// CreateSchema makes what is not there of the datasets, tables, fence rows and
-// views of a catalogue. Nothing that runs calls it: in a real project the
-// datasets are somebody's to make.
-func (w *Warehouse) CreateSchema(ctx context.Context) error {
+// relation is a table or a view as the catalogue wants it.
+type relation struct {
+	dataset, name string
+	md            *bigquery.TableMetadata
+	table         *schemas.Table // it belongs to
+	fence         bool           // it holds one row
+	filtered      bool           // every statement on it bounds the partition column
+}
+
+// tables are the tables that a catalogue wants, those that others need first:
+// a log never has a column that its latest table has not.
+func (w *Warehouse) tables() []relation {
+	store := storeOf(w.config.Dataset)
+	var all []relation
 	for _, t := range w.config.Catalogue.Tables {
-		if err := w.createTables(ctx, t); err != nil {
-			return err
+		byKey := t.Partition != nil && t.Partition.Rule == schemas.PartOfKey
+		all = append(all, relation{dataset: store, name: t.Name, md: tableMetadata(t), table: t, filtered: byKey})
+		if t.Kind == schemas.Versioned {
+			all = append(all,
+				relation{dataset: store, name: logOf(t.Name), md: logMetadata(t, w.config.Catalogue), table: t, filtered: true},
+				relation{dataset: store, name: fenceOf(t.Name), md: fenceMetadata(t), table: t, fence: true})
 		}
 	}
+	return all
+}
+
+// views are the views that a catalogue wants.
+func (w *Warehouse) views() ([]relation, error) {
+	var all []relation
 	for _, v := range w.config.Catalogue.Views() {
 		text, err := w.statements.render("view.sql", viewNames{v})
 		if err != nil {
-			return err
+			return nil, err
 		}
 		md := &bigquery.TableMetadata{ViewQuery: text, Description: v.Description}
-		if err := w.create(ctx, w.config.Dataset, v.Name, md); err != nil {
-			return err
-		}
+		all = append(all, relation{dataset: w.config.Dataset, name: v.Name, md: md, table: v.Table})
 	}
-	return nil
-}
-
-func (w *Warehouse) createTables(ctx context.Context, t *schemas.Table) error {
-	store := storeOf(w.config.Dataset)
-	if err := w.create(ctx, store, t.Name, tableMetadata(t)); err != nil || t.Kind != schemas.Versioned {
-		return err
-	}
-	if err := w.create(ctx, store, logOf(t.Name), logMetadata(t, w.config.Catalogue)); err != nil {
-		return err
-	}
-	if err := w.create(ctx, store, fenceOf(t.Name), fenceMetadata(t)); err != nil {
-		return err
-	}
-	text, err := w.statements.render("fill_fence.sql", namesOf(t))
-	if err != nil {
-		return err
-	}
-	err = w.query(ctx, statement{step: "schema", table: t.Name, text: text, limit: w.config.MaxBytesBilled},
-		func([]bigquery.Value) error { return nil })
-	if err != nil {
-		return fmt.Errorf("fill fence of %s: %w", t.Name, err)
-	}
-	return nil
-}
-
-func (w *Warehouse) create(ctx context.Context, dataset, name string, md *bigquery.TableMetadata) error {
-	err := w.client.Dataset(dataset).Table(name).Create(ctx, md)
-	var rest *googleapi.Error
-	if errors.As(err, &rest) && rest.Code == http.StatusConflict {
-		return nil // it is there
-	}
-	if err != nil {
-		return fmt.Errorf("create %s.%s: %w", dataset, name, explain(err))
-	}
-	return nil
+	return all, nil
 }
 
 // tableMetadata is the table as BigQuery declares it.

@@ -2,6 +2,7 @@ package bigquery
 
 import (
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -76,6 +77,7 @@ func renderAll(t *testing.T) map[string]string {
 		out[name+".sql"] = text
 	}
 	render("pending", "pending.sql", maxPending)
+	render("billed", "billed.sql", mustDay("2026-11-23"))
 	for _, table := range []string{"timeseries", "sleep", "devices", "quarantine"} {
 		m := goldenMerge(c.Table(table))
 		n := namesFor(m, maxPartitions)
@@ -86,6 +88,9 @@ func renderAll(t *testing.T) map[string]string {
 		render("fill_fence_"+table, "fill_fence.sql", n)
 		n.Updates = updatesOf(m.Table, []probed{{day: mustDay("2026-11-22")}, {null: true}}, maxPartitions)
 		render("merge_update_"+table, "merge.sql", n)
+		for i, r := range n.reads() {
+			render(fmt.Sprintf("read_%d_%s", i, table), "read.sql", r)
+		}
 	}
 	wide := goldenMerge(c.Table("timeseries"))
 	for i := range 4_500 { // more than a statement may change

@@ -183,7 +183,7 @@ func (s *stream) take(a *storagepb.AppendRowsResponse, ended error) error {
 		err = status.ErrorProto(a.GetError())
 	}
 	if err != nil && len(a.GetRowErrors()) > 0 {
-		return &fault{connector.ErrRefused, fmt.Sprintf("%d rows of a request", len(a.GetRowErrors()))}
+		return &fault{class: connector.ErrRefused, what: fmt.Sprintf("%d rows of a request", len(a.GetRowErrors()))}
 	}
 	if err != nil {
 		if st, ok := statusOf(err); ok && st.Code() == codes.AlreadyExists && !s.byDefault && len(s.window) > 0 {
@@ -240,7 +240,7 @@ func classify(ctx context.Context, err error) error {
 	}
 	err = explain(err)
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		return &fault{connector.ErrUnavailable, "no answer in time"}
+		return &fault{class: connector.ErrUnavailable, what: "no answer in time"}
 	}
 	return err
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"vitalsink/connector"
+	"vitalsink/schemas"
 )
 
 // maxPending is how many batches of a table and lane are looked at together:
@@ -31,47 +33,81 @@ type Warehouse struct {
 	appender   *appender
 	statements *statements
 	attempts   attempts
+	catalogue  *schemas.Catalogue // of what the tables have
+	lacking    []string
+	billing    billing
 	pending    int // batches of a table and lane that are looked at together
 }
 
-var _ connector.Warehouse = (*Warehouse)(nil)
+var (
+	_ connector.Warehouse = (*Warehouse)(nil)
+	_ connector.Biller    = (*Warehouse)(nil)
+)
 
-// Open connects to the datasets. The error is connector.ErrConfiguration if
-// they are not there, or not to be read.
+// Open connects to the datasets, and looks whether the tables are what the
+// catalogue wants. The error is connector.ErrConfiguration if they are not
+// there, not to be read, or nothing that rows could be written to. Of columns
+// that are missing and that rows can do without, see Lacking.
 func Open(ctx context.Context, cfg Config) (*Warehouse, error) {
-	cfg.MaxBytesBilled = cmp.Or(cfg.MaxBytesBilled, defaultMaxBytesBilled)
-	w := &Warehouse{config: cfg, pending: maxPending}
-	var err error
-	if w.statements, err = newStatements(cfg.Project, cfg.Dataset); err != nil {
-		return nil, err
+	w, err := newWarehouse(ctx, cfg)
+	if err == nil {
+		err = w.connectStore(ctx)
 	}
-	if err := w.connect(ctx); err != nil {
+	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open bigquery://%s/%s: %w", cfg.Project, cfg.Dataset, err), w.Close())
-	}
-	w.appender = &appender{
-		write: w.write, catalogue: cfg.Catalogue,
-		parent: fmt.Sprintf("projects/%s/datasets/%s", cfg.Project, storeOf(cfg.Dataset)),
 	}
 	return w, nil
 }
 
-func (w *Warehouse) connect(ctx context.Context) error {
+// newWarehouse makes the clients. It is to be closed even after an error.
+func newWarehouse(ctx context.Context, cfg Config) (*Warehouse, error) {
+	cfg.MaxBytesBilled = cmp.Or(cfg.MaxBytesBilled, defaultMaxBytesBilled)
+	cfg.Log = cmp.Or(cfg.Log, slog.New(slog.DiscardHandler))
+	w := &Warehouse{config: cfg, pending: maxPending, billing: billing{most: cfg.MaxBytesBilledPerDay, now: time.Now}}
 	var err error
-	if w.client, err = bigquery.NewClient(ctx, w.config.Project, w.config.REST...); err != nil {
-		return fmt.Errorf("connect to BigQuery: %w", err)
+	if w.statements, err = newStatements(cfg.Project, cfg.Dataset); err != nil {
+		return w, err
 	}
-	if w.write, err = storage.NewBigQueryWriteClient(ctx, w.config.Write...); err != nil {
-		return fmt.Errorf("connect to the Storage Write API: %w", err)
+	if w.client, err = bigquery.NewClient(ctx, cfg.Project, cfg.REST...); err != nil {
+		return w, fmt.Errorf("connect to BigQuery: %w", err)
 	}
+	if w.write, err = storage.NewBigQueryWriteClient(ctx, cfg.Write...); err != nil {
+		return w, fmt.Errorf("connect to the Storage Write API: %w", err)
+	}
+	return w, nil
+}
+
+// connectStore finds the tables.
+func (w *Warehouse) connectStore(ctx context.Context) error {
 	// Jobs run where the data is.
 	store := storeOf(w.config.Dataset)
 	md, err := within(ctx, w.client.Dataset(store).Metadata)
+	if isNotFound(err) {
+		return w.notSetUp([]string{"dataset " + store + " is missing"}, "apply")
+	}
 	if err != nil {
 		return fmt.Errorf("read dataset %s: %w", store, err)
 	}
 	w.client.Location = md.Location
+	if w.catalogue, w.lacking, err = w.check(ctx); err != nil {
+		return err
+	}
+	w.appender = &appender{
+		write: w.write, catalogue: w.catalogue, log: w.config.Log,
+		parent: fmt.Sprintf("projects/%s/datasets/%s", w.config.Project, store),
+	}
+	if err := w.recall(ctx); err != nil {
+		return fmt.Errorf("read what was billed today: %w", err)
+	}
 	return nil
 }
+
+// Catalogue is the one to work with: of columns that a table lacks, the values
+// are kept in _extra until the table has them and the process begins anew.
+func (w *Warehouse) Catalogue() *schemas.Catalogue { return w.catalogue }
+
+// Lacking are these columns, each as TABLE.COLUMN.
+func (w *Warehouse) Lacking() []string { return w.lacking }
 
 // Close gives the connections up.
 func (w *Warehouse) Close() error {
@@ -99,7 +135,7 @@ func (w *Warehouse) Pending(ctx context.Context) (*connector.Pending, error) {
 	var mu sync.Mutex
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(8)
-	for _, t := range w.config.Catalogue.Versioned() {
+	for _, t := range w.catalogue.Versioned() {
 		g.Go(func() error {
 			var n int64
 			err := retry(gctx, func() (err error) {
@@ -122,7 +158,7 @@ func (w *Warehouse) Pending(ctx context.Context) (*connector.Pending, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = w.query(ctx, statement{step: "pending", text: text, limit: w.config.MaxBytesBilled}, func(row []bigquery.Value) error {
+	_, err = w.query(ctx, statement{step: "pending", text: text, limit: w.config.MaxBytesBilled}, func(row []bigquery.Value) error {
 		b, err := registeredOf(row)
 		p.Batches = append(p.Batches, b)
 		return err
@@ -139,21 +175,26 @@ const noFence = -1
 
 // fence reads the one row of a fence.
 func (w *Warehouse) fence(ctx context.Context, table string) (int64, error) {
-	name := fenceOf(table)
+	rows, err := w.fenceRows(ctx, fenceOf(table))
+	if err != nil || len(rows) != 1 {
+		return noFence, err
+	}
+	var fence int64
+	if err := scan(rows[0][0], &fence); err != nil {
+		return noFence, fmt.Errorf("read %s: %w", fenceOf(table), err)
+	}
+	return fence, nil
+}
+
+// fenceRows reads a fence.
+func (w *Warehouse) fenceRows(ctx context.Context, name string) ([][]bigquery.Value, error) {
 	rows, err := within(ctx, func(ctx context.Context) ([][]bigquery.Value, error) {
 		return all(w.client.Dataset(storeOf(w.config.Dataset)).Table(name).Read(ctx))
 	})
 	if err != nil {
-		return 0, fmt.Errorf("read fence %s: %w", name, err)
+		return nil, fmt.Errorf("read %s: %w", name, err)
 	}
-	if len(rows) != 1 {
-		return noFence, nil
-	}
-	var fence int64
-	if err := scan(rows[0][0], &fence); err != nil {
-		return 0, fmt.Errorf("read fence %s: %w", name, err)
-	}
-	return fence, nil
+	return rows, nil
 }
 
 // registeredOf reads a row of pending.sql.

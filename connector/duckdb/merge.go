@@ -145,7 +145,7 @@ func (g *merging) enter(ctx context.Context, books connector.MergeBooks) error {
 	return g.store.insertRow(ctx, g.tx, schemas.MergesTable, map[string]any{
 		"merge_id": g.merge.ID, "table_name": g.names.Table, "batch_ids": g.ids, "merged_at": g.merge.MergedAt,
 		"rows_registered": books.Registered, "rows_applied": books.Applied, "rows_superseded": books.Superseded,
-		"rows_stale": books.Stale, "rows_erased": books.Erased, "bytes_billed": nil, "job_id": nil,
+		"rows_stale": books.Stale, "rows_erased": books.Erased, "bytes_estimated": nil, "bytes_billed": nil, "job_id": nil,
 	})
 }
 

@@ -30,10 +30,10 @@ const (
 	bigQueryDataset = "health"
 )
 
-// bigQuery is a stand-in with a schema, for other processes.
+// bigQuery is a stand-in, for other processes.
 type bigQuery struct{ *bigquerytest.Server }
 
-func newBigQuery(t *testing.T) *bigQuery {
+func newEmptyBigQuery(t *testing.T) *bigQuery {
 	t.Helper()
 	server, err := bigquerytest.New(bigquerytest.Config{})
 	if err != nil {
@@ -45,18 +45,20 @@ func newBigQuery(t *testing.T) *bigQuery {
 			t.Error(err)
 		}
 	})
-	for _, name := range []string{bigQueryDataset, bigQueryDataset + "_store"} {
-		if err := s.CreateDataset(bigQueryProject, name, "EU"); err != nil {
-			t.Fatal(err)
-		}
-	}
-	w, err := bigquery.Open(t.Context(), bigquery.Config{
+	return s
+}
+
+func newBigQuery(t *testing.T) *bigQuery {
+	t.Helper()
+	s := newEmptyBigQuery(t)
+	schema, err := bigquery.OpenSchema(t.Context(), bigquery.Config{
 		Project: bigQueryProject, Dataset: bigQueryDataset, Catalogue: mustCatalogue(t), REST: s.REST(), Write: s.Write(),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(w.CreateSchema(t.Context()), w.Close()); err != nil {
+	_, err = schema.Apply(t.Context(), "EU", func(bigquery.Difference) {})
+	if err := errors.Join(err, schema.Close()); err != nil {
 		t.Fatal(err)
 	}
 	return s
@@ -179,10 +181,14 @@ func TestLoadIntoBigQuery(t *testing.T) {
 	messages, truth := generated(t, "--users", "3", "--days", "2",
 		"--duplicates", "0.1", "--disorder", "0.1", "--updates", "0.1", "--late", "0.1", "--bad", "0.1")
 	s := newBigQuery(t)
+	made := s.Calls(bigquerytest.CallTablesInsert)
 	s.load(t, messages)
 	compareWithTruth(t, s.copied(t), truth)
 	s.load(t, messages)
 	compareWithTruth(t, s.copied(t), truth)
+	if n := s.Calls(bigquerytest.CallTablesInsert) - made + s.Calls(bigquerytest.CallTablesPatch) + s.Calls(bigquerytest.CallTablesDelete); n != 0 {
+		t.Errorf("a load has made or changed %d tables", n)
+	}
 }
 
 // TestRunIntoBigQuery: the service, killed and started again, with a second

@@ -57,7 +57,9 @@ table had that version or a newer one.
 `
 
 type demoCommand struct {
-	File string `placeholder:"PATH" help:"Keep the tables in this new file, to query them afterwards. Default: a temporary file."`
+	// Elsewhere VITALSINK_WAREHOUSE is a URL.
+	Warehouse string `enum:"duckdb,bigquery" default:"duckdb" env:"VITALSINK_DEMO_WAREHOUSE" placeholder:"NAME" help:"duckdb, or bigquery: a stand-in for it within this process, with no cloud. Default ${default}."`
+	File      string `placeholder:"PATH" help:"DuckDB: keep the tables in this new file, to query them afterwards. Default: a temporary file."`
 }
 
 func (c *demoCommand) Help() string {
@@ -66,10 +68,31 @@ process, redeliveries, updates, late and broken messages included, runs what
 "vitalsink run" runs, and shows what landed and how to ask about it.
 
   vitalsink demo
-  vitalsink demo --file demo.duckdb`
+  vitalsink demo --file demo.duckdb
+  vitalsink demo --warehouse bigquery`
 }
 
-func (c *demoCommand) Run(ctx context.Context, std streams) (err error) {
+func (c *demoCommand) Run(ctx context.Context, std streams) error {
+	if c.Warehouse == "bigquery" && c.File != "" {
+		return usage{errors.New("--file is for DuckDB: the stand-in for BigQuery keeps nothing")}
+	}
+	catalogue, err := schemas.Load()
+	if err != nil {
+		return err
+	}
+	if c.Warehouse == "bigquery" {
+		err = demoInBigQuery(ctx, std, catalogue)
+	} else {
+		err = c.inDuckDB(ctx, std, catalogue)
+	}
+	if err != nil && ctx.Err() != nil {
+		return errors.New("stopped before the end")
+	}
+	return err
+}
+
+// inDuckDB is the demo with the tables in a file, and says how to ask on.
+func (c *demoCommand) inDuckDB(ctx context.Context, std streams, catalogue *schemas.Catalogue) error {
 	path := c.File
 	if path == "" {
 		dir, err := os.MkdirTemp("", "vitalsink-demo-")
@@ -81,17 +104,7 @@ func (c *demoCommand) Run(ctx context.Context, std streams) (err error) {
 	} else if _, err := os.Stat(path); err == nil {
 		return usage{fmt.Errorf("--file %s exists already; name a new file", path)}
 	}
-	service, err := runDemo(ctx, std, path)
-	if err != nil {
-		return err
-	}
-	landed := service.Ingest.Landed()
-	fmt.Fprintf(std.out, demoStory, demoPopulation.Users, demoPopulation.Days, landed.Books.Messages,
-		100*demoPopulation.Duplicates, 100*demoPopulation.Disorder, 100*demoPopulation.Updates, 100*demoPopulation.Late)
-	if err := printBooks(std.out, landed, foldedOf(service)); err != nil {
-		return fmt.Errorf("print result: %w", err)
-	}
-	if err := showQueries(ctx, std.out, path); err != nil {
+	if err := demoInDuckDB(ctx, std, catalogue, path); err != nil {
 		return err
 	}
 	if c.File == "" {
@@ -104,55 +117,115 @@ func (c *demoCommand) Run(ctx context.Context, std streams) (err error) {
 	return nil
 }
 
+// demoInDuckDB is the demo with the tables in a new file.
+func demoInDuckDB(ctx context.Context, std streams, catalogue *schemas.Catalogue, path string) (err error) {
+	warehouse, err := duckdb.Open(ctx, duckdb.Config{Path: path, Catalogue: catalogue})
+	if err != nil {
+		return err
+	}
+	d := &demoRun{catalogue: catalogue, warehouse: warehouse, merges: 1}
+	if err := errors.Join(d.run(ctx, std), warehouse.Close()); err != nil {
+		return err
+	}
+	if err := tellDemo(std.out, d.service); err != nil {
+		return err
+	}
+	reader, err := duckdb.OpenReadOnly(ctx, path)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, reader.Close()) }()
+	return askDemo(ctx, std.out, reader, demoQuery.inDuckDB)
+}
+
+// tellDemo says what happened, and that the books balance.
+func tellDemo(out io.Writer, service *connector.Service) error {
+	landed := service.Ingest.Landed()
+	fmt.Fprintf(out, demoStory, demoPopulation.Users, demoPopulation.Days, landed.Books.Messages,
+		100*demoPopulation.Duplicates, 100*demoPopulation.Disorder, 100*demoPopulation.Updates, 100*demoPopulation.Late)
+	if err := printBooks(out, landed, foldedOf(service)); err != nil {
+		return fmt.Errorf("print result: %w", err)
+	}
+	return nil
+}
+
 // demoRun is the service at work on the demo's messages.
 type demoRun struct {
+	catalogue *schemas.Catalogue
+	warehouse connector.Warehouse
+	merges    int // at once
+
 	server    *pstest.Server
 	service   *connector.Service
 	published atomic.Int64
+	done      chan struct{} // closed when all that was published is committed
 }
 
-// runDemo publishes the demo's messages and runs the service until all of
-// them are committed.
-func runDemo(ctx context.Context, std streams, path string) (*connector.Service, error) {
-	log := slog.New(slog.DiscardHandler) // the books tell of the quarantine
-	catalogue, err := schemas.Load()
-	if err != nil {
-		return nil, err
-	}
-	warehouse, err := duckdb.Open(ctx, duckdb.Config{Path: path, Catalogue: catalogue})
-	if err != nil {
-		return nil, err
-	}
-	d := &demoRun{server: pstest.NewServer()}
+// run publishes the demo's messages and runs the service until all of them
+// are committed and folded.
+func (d *demoRun) run(ctx context.Context, std streams) error {
+	d.server, d.done = pstest.NewServer(), make(chan struct{})
 	defer func() { _ = d.server.Close() }() // it is ours, and we are done
 	if err := d.subscribe(ctx); err != nil {
-		return nil, errors.Join(err, warehouse.Close())
+		return err
 	}
+	log := slog.New(slog.DiscardHandler) // the books tell of the quarantine
 	d.service = &connector.Service{
-		Ingest:       &connector.Ingest{Warehouse: warehouse, Catalogue: catalogue, Log: log, FlushInterval: 500 * time.Millisecond},
-		Folder:       &connector.Folder{Warehouse: warehouse, Catalogue: catalogue, Log: log},
-		FoldInterval: 2 * time.Second, Log: log,
-		Connect: func(ctx context.Context) (connector.ClosingSource, error) {
-			return pubsub.NewSourceAt(ctx, d.server.Addr, demoProject, demoSubscription)
-		},
+		Ingest:       &connector.Ingest{Warehouse: d.warehouse, Catalogue: d.catalogue, Log: log, FlushInterval: 500 * time.Millisecond},
+		Folder:       &connector.Folder{Warehouse: d.warehouse, Catalogue: d.catalogue, Log: log, Merges: d.merges},
+		FoldInterval: 2 * time.Second, Log: log, Connect: d.connect,
 	}
-	runCtx, stop := context.WithCancel(ctx)
-	defer stop()
-	g, runCtx := errgroup.WithContext(runCtx)
+	g, runCtx := errgroup.WithContext(ctx)
 	g.Go(func() error { return d.service.Run(runCtx) })
 	g.Go(func() error {
-		defer stop()
-		return d.publish(runCtx, demoPopulation.Messages(runCtx, catalogue))
+		defer close(d.done)
+		return d.publish(runCtx, demoPopulation.Messages(runCtx, d.catalogue))
 	})
 	show := showProgress(std.err, func() string {
 		return fmt.Sprintf("%s published; %s", humanize.Comma(d.published.Load()), progressOf(d.service))
 	})
-	err = g.Wait()
+	err := g.Wait()
 	show()
-	if ctx.Err() != nil {
-		err = errors.New("stopped before the end")
+	if err == nil {
+		err = ctx.Err() // all is committed that was published so far
 	}
-	return d.service, errors.Join(err, warehouse.Close())
+	return err
+}
+
+// connect opens the door.
+func (d *demoRun) connect(ctx context.Context) (connector.ClosingSource, error) {
+	source, err := pubsub.NewSourceAt(ctx, d.server.Addr, demoProject, demoSubscription)
+	if err != nil {
+		return nil, err
+	}
+	return endingSource{source, d.done}, nil
+}
+
+// endingSource is exhausted when done is closed. A service whose source is
+// exhausted folds for as long as it takes; one that is told to stop has seconds.
+type endingSource struct {
+	connector.ClosingSource
+	done <-chan struct{}
+}
+
+// Receive delivers messages until done is closed or ctx is done.
+func (s endingSource) Receive(ctx context.Context, deliver func(context.Context, *connector.Message) error) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	go func() {
+		select {
+		case <-s.done:
+			stop()
+		case <-ctx.Done():
+		}
+	}()
+	err := s.ClosingSource.Receive(ctx, deliver)
+	select {
+	case <-s.done:
+		return nil // nothing is in hand that the error could be about
+	default:
+		return err
+	}
 }
 
 // subscribe creates topic and subscription.
@@ -202,52 +275,6 @@ func (d *demoRun) await(ctx context.Context, backlog int64) error {
 			return fmt.Errorf("%d messages are published, and only %d committed: %w",
 				d.published.Load(), d.service.Ingest.Landed().Books.Messages, ctx.Err())
 		case <-ticker.C:
-		}
-	}
-	return nil
-}
-
-// demoQueries are what an analyst would ask first.
-var demoQueries = []struct{ question, statement string }{
-	{
-		"How did they sleep?",
-		`SELECT left(user_id, 8) AS person, calendar_date AS day, source_provider AS provider,
-       round(total / 3600.0, 1) AS hours, round(deep / 60.0) AS deep_minutes, hr_lowest
-FROM sleep
-WHERE calendar_date >= '2026-03-02'
-ORDER BY person, day, provider
-LIMIT 6`,
-	},
-	{
-		"How hard was each workout, by its record and by the heart-rate samples of its time?",
-		`SELECT left(w.user_id, 8) AS person, w.sport_slug AS sport, round(w.distance / 1000, 1) AS km,
-       round(w.moving_time / 60.0) AS minutes, w.average_hr, round(avg(h.value)) AS sampled_hr, count(*) AS samples
-FROM workouts AS w JOIN heartrate AS h
-  ON h.user_id = w.user_id AND h.provider = w.source_provider AND h.timestamp BETWEEN w.time_start AND w.time_end
-GROUP BY ALL
-ORDER BY person, km DESC
-LIMIT 6`,
-	},
-	{
-		"What was refused, and why?",
-		`SELECT reason, json_path, detail, count(*) AS times
-FROM quarantine
-GROUP BY ALL
-ORDER BY times DESC, reason
-LIMIT 6`,
-	},
-}
-
-func showQueries(ctx context.Context, out io.Writer, path string) (err error) {
-	reader, err := duckdb.OpenReadOnly(ctx, path)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, reader.Close()) }()
-	for _, q := range demoQueries {
-		fmt.Fprintf(out, "\n%s\n\n%s\n\n", q.question, q.statement)
-		if err := runQuery(ctx, reader, q.statement, "table", out); err != nil {
-			return err
 		}
 	}
 	return nil

@@ -73,7 +73,7 @@ func (c *loadCommand) Run(ctx context.Context, std streams, log *slog.Logger) (e
 	if *c.FoldInterval < 0 {
 		return usage{errors.New("--fold-interval must be 0s or more")}
 	}
-	billed, err := c.bytes()
+	billed, err := c.bill()
 	if err != nil {
 		return err
 	}
@@ -81,7 +81,7 @@ func (c *loadCommand) Run(ctx context.Context, std streams, log *slog.Logger) (e
 	if err != nil {
 		return err
 	}
-	catalogue, warehouse, err := storage{location, memory.warehouse, billed}.open(ctx)
+	catalogue, warehouse, err := storage{location, memory.warehouse, billed, log}.open(ctx)
 	if err != nil {
 		return err
 	}

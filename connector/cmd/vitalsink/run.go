@@ -75,11 +75,11 @@ func (c *runCommand) Run(ctx context.Context, std streams, log *slog.Logger) err
 	location, locationErr := c.location()
 	c.setDefaults(location)
 	memory, memoryErr := c.shares(location)
-	billed, billedErr := c.bytes()
+	billed, billedErr := c.bill()
 	listener, listenErr := c.listen(ctx)
 	err := errors.Join(sourceErr, c.check(), memoryErr, locationErr, billedErr, listenErr)
 	if err == nil {
-		into := storage{location, memory.warehouse, billed}
+		into := storage{location, memory.warehouse, billed, log}
 		err = c.run(ctx, std, log, subscription{project, name, memory}, into, listener)
 	}
 	if listener != nil {

@@ -11,7 +11,9 @@ import (
 )
 
 type schemaCommand struct {
-	Show schemaShowCommand `cmd:"" help:"Show the tables, or one of them with its columns."`
+	Plan  schemaPlanCommand  `cmd:"" help:"Show how BigQuery's tables differ from those that are needed."`
+	Apply schemaApplyCommand `cmd:"" help:"Make what is missing in BigQuery: tables, columns, views."`
+	Show  schemaShowCommand  `cmd:"" help:"Show the tables, or one of them with its columns."`
 }
 
 type schemaShowCommand struct {

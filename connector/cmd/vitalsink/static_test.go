@@ -30,17 +30,18 @@ func TestStaticBinary(t *testing.T) {
 			t.Error("the binary is linked dynamically")
 		}
 	}
-	for warehouse, says := range map[string]string{
-		"duckdb://new.duckdb":       "built without DuckDB",
-		"bigquery://project/health": "BigQuery",
+	for says, args := range map[string][]string{
+		"built without DuckDB":                    {"load", "--warehouse", "duckdb://new.duckdb", "-"},
+		"built without the stand-in for BigQuery": {"demo", "--warehouse", "bigquery"},
+		"open bigquery://project/health: ":        {"load", "--warehouse", "bigquery://project/health", "-"},
 	} {
-		load := exec.CommandContext(t.Context(), binary, "load", "--warehouse", warehouse, "-")
-		load.Dir = t.TempDir()
+		command := exec.CommandContext(t.Context(), binary, args...)
+		command.Dir = t.TempDir()
 		// Nobody listens there, and nobody's credentials are looked for.
-		load.Env = append(os.Environ(), "GOOGLE_APPLICATION_CREDENTIALS=/nonexistent", "HOME="+load.Dir)
-		out, err := load.CombinedOutput()
+		command.Env = append(os.Environ(), "GOOGLE_APPLICATION_CREDENTIALS=/nonexistent", "HOME="+command.Dir)
+		out, err := command.CombinedOutput()
 		if err == nil || !strings.Contains(string(out), says) {
-			t.Errorf("load into %s: %v: %s", warehouse, err, out)
+			t.Errorf("%v: %v: %s", args, err, out)
 		}
 	}
 }

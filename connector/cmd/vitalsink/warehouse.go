@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/url"
 	"os"
 	"regexp"
@@ -79,13 +80,26 @@ func (f warehouseFlag) file() (string, error) {
 
 // billingFlag bounds what BigQuery may bill.
 type billingFlag struct {
-	MaxBytesBilled string `default:"1TiB" placeholder:"SIZE" help:"BigQuery: what one job may be billed for, such as 200GiB. A merge gets a tenth; one that needs more is done in smaller parts, and gets all of it only if that does not help. Default ${default}."`
+	MaxBytesBilled       string `default:"1TiB" placeholder:"SIZE" help:"BigQuery: what one job may be billed for, such as 200GiB. A merge gets a tenth; one that needs more is done in smaller parts, and gets all of it only if that does not help. Default ${default}."`
+	MaxBytesBilledPerDay string `placeholder:"SIZE" help:"BigQuery: what all jobs of a day (UTC) may be billed for, such as 2TiB. Beyond it nothing is folded until the next day: what is appended is safe, the tables fall behind, and an error is logged. Default: no limit."`
 }
 
-func (f billingFlag) bytes() (int64, error) {
-	n, err := humanize.ParseBytes(f.MaxBytesBilled)
-	if err != nil || strings.Contains(f.MaxBytesBilled, ",") || n < leastBilled || n > mostMemory {
-		return 0, usage{fmt.Errorf("--max-bytes-billed %s: write a size of at least %s, such as 200GiB", f.MaxBytesBilled, humanize.IBytes(leastBilled))}
+// bill is what BigQuery may bill, in bytes.
+type bill struct{ job, day int64 }
+
+func (f billingFlag) bill() (b bill, err error) {
+	var dayErr error
+	b.job, err = parseBilled("max-bytes-billed", f.MaxBytesBilled)
+	if f.MaxBytesBilledPerDay != "" {
+		b.day, dayErr = parseBilled("max-bytes-billed-per-day", f.MaxBytesBilledPerDay)
+	}
+	return b, errors.Join(err, dayErr)
+}
+
+func parseBilled(flag, size string) (int64, error) {
+	n, err := humanize.ParseBytes(size)
+	if err != nil || strings.Contains(size, ",") || n < leastBilled || n > mostMemory {
+		return 0, usage{fmt.Errorf("--%s %s: write a size of at least %s, such as 200GiB", flag, size, humanize.IBytes(leastBilled))}
 	}
 	return int64(n), nil
 }
@@ -103,9 +117,10 @@ type warehouse interface {
 // storage is the warehouse that a command asks for, on flags that are in
 // order.
 type storage struct {
-	location       location
-	memory         int64 // of DuckDB
-	maxBytesBilled int64 // of a job in BigQuery
+	location location
+	memory   int64 // of DuckDB
+	bill     bill  // of BigQuery
+	log      *slog.Logger
 }
 
 // open opens the warehouse for the tables of this binary's catalogue.
@@ -118,15 +133,27 @@ func (s storage) open(ctx context.Context) (*schemas.Catalogue, warehouse, error
 		w, err := duckdb.Open(ctx, duckdb.Config{Path: s.location.path, Catalogue: catalogue, Memory: s.memory})
 		return catalogue, w, err
 	}
-	rest, write, err := emulated()
+	cfg, err := s.location.bigQuery(catalogue)
 	if err != nil {
 		return nil, nil, err
 	}
-	w, err := bigquery.Open(ctx, bigquery.Config{
-		Project: s.location.project, Dataset: s.location.dataset, Catalogue: catalogue,
-		MaxBytesBilled: s.maxBytesBilled, REST: rest, Write: write,
-	})
-	return catalogue, w, err
+	cfg.MaxBytesBilled, cfg.MaxBytesBilledPerDay, cfg.Log = s.bill.job, s.bill.day, s.log
+	w, err := bigquery.Open(ctx, cfg)
+	if err != nil {
+		return nil, nil, err
+	}
+	if lacking := w.Lacking(); len(lacking) > 0 {
+		s.log.Error("the tables are older than this vitalsink: what belongs into columns that are missing is kept in _extra; "+
+			"mend it with schema apply, then start again", "columns", strings.Join(lacking, ", "),
+			"command", fmt.Sprintf("vitalsink schema apply --warehouse bigquery://%s/%s", cfg.Project, cfg.Dataset))
+	}
+	return w.Catalogue(), w, nil
+}
+
+// bigQuery is the warehouse that a location names.
+func (l location) bigQuery(catalogue *schemas.Catalogue) (bigquery.Config, error) {
+	rest, write, err := emulated()
+	return bigquery.Config{Project: l.project, Dataset: l.dataset, Catalogue: catalogue, REST: rest, Write: write}, err
 }
 
 // Variables that name a stand-in for BigQuery, as HOST:PORT.

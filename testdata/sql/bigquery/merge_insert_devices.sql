@@ -1,4 +1,4 @@
-DECLARE found, superseded, stale, applied INT64 DEFAULT 0;
+DECLARE found, superseded, stale, applied, billed INT64 DEFAULT 0;
 BEGIN TRANSACTION;
 
 -- Whoever raises the fence first wins; the other starts over.
@@ -60,7 +60,8 @@ IF found != applied + superseded + stale THEN
     RAISE USING MESSAGE = FORMAT('%s {found=%d, applied=%d, superseded=%d, stale=%d}',
         'vitalsink: books do not balance', found, applied, superseded, stale);
 END IF;
-INSERT INTO `project.health_store.merges` (merge_id, table_name, batch_ids, merged_at, rows_registered, rows_applied, rows_superseded, rows_stale, rows_erased, bytes_billed, job_id)
-VALUES (@merge_id, 'devices', @ids, @merged_at, @registered, applied, superseded, stale, 0, NULL, @job_id);
+SET billed = @probed + @@script.bytes_billed;
+INSERT INTO `project.health_store.merges` (merge_id, table_name, batch_ids, merged_at, rows_registered, rows_applied, rows_superseded, rows_stale, rows_erased, bytes_estimated, bytes_billed, job_id)
+VALUES (@merge_id, 'devices', @ids, @merged_at, @registered, applied, superseded, stale, 0, @estimated, billed, @job_id);
 COMMIT TRANSACTION;
-SELECT @registered AS registered, applied AS applied, superseded AS superseded, stale AS stale;
+SELECT @registered AS registered, applied AS applied, superseded AS superseded, stale AS stale, IFNULL(@estimated, 0) AS estimated, billed AS billed;

@@ -8,6 +8,7 @@ CREATE TABLE IF NOT EXISTS store."merges" (
     "rows_superseded" BIGINT NOT NULL,
     "rows_stale" BIGINT NOT NULL,
     "rows_erased" BIGINT NOT NULL,
+    "bytes_estimated" BIGINT,
     "bytes_billed" BIGINT,
     "job_id" VARCHAR
 )

@@ -1,0 +1,104 @@
+//go:build cgo
+
+package bigquery
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"cloud.google.com/go/bigquery"
+
+	"vitalsink/connector"
+)
+
+// TestBytesOfMerge: what a merge was expected to be billed for, and was, is in
+// the ledger, in its books and in the sum of the day, and is what its jobs say.
+func TestBytesOfMerge(t *testing.T) {
+	s := openTest(t)
+	for version := range 2 { // one inserts, the next updates
+		before, jobs := s.Billed().Bytes, len(s.server.Jobs())
+		s.ingest(t, sleepOf(version))
+		f := s.fold(t)
+		var merges, all int64
+		for _, j := range s.server.Jobs()[jobs:] {
+			if step := j.Labels["step"]; step == "probe" || step == "merge" {
+				merges += j.BytesBilled()
+			}
+			all += j.BytesBilled()
+		}
+		ledger := s.values(t, "SELECT bytes_estimated, bytes_billed FROM "+s.path("merges")+" ORDER BY merged_at DESC LIMIT 1")[0]
+		if f.Books.BytesBilled != merges || ledger[1] != bigquery.Value(merges) {
+			t.Errorf("version %d: billed are %d by the jobs, %d by the books, %v by the ledger", version, merges, f.Books.BytesBilled, ledger[1])
+		}
+		if got := s.Billed().Bytes - before; got != all {
+			t.Errorf("version %d: the day has %d bytes more, the jobs have %d", version, got, all)
+		}
+		if f.Books.BytesEstimated < merges/2 || f.Books.BytesEstimated > merges*2 || ledger[0] != bigquery.Value(f.Books.BytesEstimated) {
+			t.Errorf("version %d: %d bytes were estimated (%v in the ledger), %d billed", version, f.Books.BytesEstimated, ledger[0], merges)
+		}
+	}
+}
+
+// TestBudgetOfDay: when the day's bytes are used up nothing is merged and
+// nothing lost; a process that begins later knows; the next day goes on.
+func TestBudgetOfDay(t *testing.T) {
+	s := openTest(t)
+	clock := time.Now().UTC()
+	begin := func(most int64) inspected {
+		t.Helper()
+		w := s.server.open(t)
+		w.billing.most, w.billing.now = most, func() time.Time { return clock }
+		if err := w.recall(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		return inspected{w, s.server}
+	}
+	w := begin(1 << 30)
+	w.ingest(t, sleepOf(1))
+	spent := w.fold(t).Books.BytesBilled
+	w.ingest(t, sleepOf(2))
+
+	for _, test := range []struct {
+		left  int64  // for a look at the ledger, two tables of what is pending, two of the probe
+		last  string // step that begins
+		error bool   // it is stopped
+	}{
+		{leastBilled, "billed", false}, {3 * leastBilled, "pending", false},
+		{4 * leastBilled, "probe", true}, {6 * leastBilled, "probe", false},
+	} {
+		w = begin(spent + test.left)
+		_, err := w.folder().Fold(context.Background())
+		if !errors.Is(err, connector.ErrBudget) || errors.Is(err, connector.ErrByteCap) || !strings.Contains(err.Error(), "--max-bytes-billed-per-day") {
+			t.Errorf("fold: %v, want ErrBudget", err)
+		}
+		if b := w.Billed(); !b.Paused || b.Bytes < spent || b.Bytes > b.Most {
+			t.Errorf("bill: %+v", b)
+		}
+		jobs := s.server.Jobs()
+		if last := jobs[len(jobs)-1]; last.Labels["step"] != test.last || (last.Error != nil) != test.error {
+			t.Errorf("the last job is %s, %v; want %s", last.Labels["step"], last.Error, test.last)
+		}
+	}
+	if rows := w.Latest(t, "sleep"); rows[0]["score"] != "1" {
+		t.Errorf("latest: %v", rows)
+	}
+	clock = clock.Add(day)
+	w.billing.most = 1 << 30
+	if f := w.fold(t); f.Books.Applied != 1 || w.Billed().Paused {
+		t.Errorf("the next day: %+v", f)
+	}
+}
+
+// TestNoEstimate: a merge does not need one.
+func TestNoEstimate(t *testing.T) {
+	s := openTest(t)
+	s.ingest(t, sleepOf(1))
+	names := namesFor(&connector.Merge{Table: s.Catalogue().Table("sleep")}, maxPartitions)
+	names.Log = "missing"
+	if n := s.estimate(t.Context(), &connector.Merge{Table: s.Catalogue().Table("sleep")}, names); n.Valid {
+		t.Errorf("estimate: %v", n)
+	}
+}

@@ -1,0 +1,15 @@
+//go:build !cgo
+
+package main
+
+import (
+	"context"
+	"errors"
+
+	"vitalsink/schemas"
+)
+
+// demoInBigQuery needs the stand-in, whose tables are DuckDB's.
+func demoInBigQuery(context.Context, streams, *schemas.Catalogue) error {
+	return errors.New("this vitalsink was built without the stand-in for BigQuery (CGO_ENABLED=0); build it with a C++ compiler and CGO_ENABLED=1")
+}

@@ -1,0 +1,3 @@
+SELECT `user_id`, `id`, `team_id`, `client_user_id`, `date`, `calendar_date`, `bedtime_start`, `bedtime_stop`, `type`, `timezone_offset`, `duration`, `total`, `awake`, `light`, `rem`, `deep`, `score`, `recovery_readiness_score`, `hr_lowest`, `hr_average`, `hr_resting`, `efficiency`, `latency`, `temperature_delta`, `skin_temperature`, `hr_dip`, `state`, `average_hrv`, `respiratory_rate`, `sleep_stream`, `source_provider`, `source_type`, `source_app_id`, `source_device_id`, `source_sport`, `source_workout_id`, `created_at`, `updated_at`, `_extra`, `_version`, `_version_at`, `_message_id`, `_deleted`
+FROM `project.health_store.sleep_log` AS T
+WHERE T._batch_id IN UNNEST(@ids) AND T._appended_at >= TIMESTAMP '2026-11-23 10:00:00.123456+00'

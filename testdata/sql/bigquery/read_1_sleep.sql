@@ -1,0 +1,3 @@
+SELECT `user_id`, `id`, `_version`, `created_at`
+FROM `project.health_store.sleep` AS T
+WHERE ((T.`created_at` >= TIMESTAMP '2019-03-01 00:00:00+00' AND T.`created_at` < TIMESTAMP '2019-03-02 00:00:00+00') OR (T.`created_at` >= TIMESTAMP '2026-11-22 00:00:00+00' AND T.`created_at` < TIMESTAMP '2026-11-24 00:00:00+00') OR T.`created_at` IS NULL)

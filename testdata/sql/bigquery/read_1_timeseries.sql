@@ -1,0 +1,3 @@
+SELECT `user_id`, `resource`, `provider`, `source_type`, `timestamp`, `discriminator`, `_version`
+FROM `project.health_store.timeseries` AS T
+WHERE ((T.`timestamp` >= TIMESTAMP '2019-03-01 00:00:00+00' AND T.`timestamp` < TIMESTAMP '2019-03-02 00:00:00+00') OR (T.`timestamp` >= TIMESTAMP '2026-11-22 00:00:00+00' AND T.`timestamp` < TIMESTAMP '2026-11-24 00:00:00+00'))
