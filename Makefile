@@ -5,6 +5,7 @@
 # make cost    the table of costs in README, from the catalogue and the generator
 # make bench   the benchmarks of decoding, and of encoding and appending to BigQuery
 # make scale   10 million samples through load and run, compared with the truth
+# make live-check PROJECT=…  what only a real BigQuery project can show, its speed and its cost (without PROJECT: on a stand-in)
 # make outage  a disk that stays full for minutes, under a running service
 
 SHELL := /bin/sh
@@ -17,7 +18,7 @@ LINT_VERSION := v2.15.0
 LINT := .tools/golangci-lint-$(LINT_VERSION)
 FUZZTIME := 10s
 
-.PHONY: build demo test analyze lint fuzz bench cost scale outage compiler
+.PHONY: build demo test analyze lint fuzz bench cost scale outage live-check compiler
 
 build: compiler
 	@go build -o bin/vitalsink ./connector/cmd/vitalsink
@@ -58,6 +59,11 @@ scale: compiler
 outage: compiler
 	go test -count=1 -v -timeout=30m -run='^TestRunOutlivesFullDisk$$' ./connector/cmd/vitalsink \
 		-outage=$(or $(DURATION),3m) -outage.messages=$(or $(MESSAGES),1500)
+
+# The real one needs no C compiler.
+live-check: $(if $(PROJECT),,compiler)
+	@$(if $(PROJECT),CGO_ENABLED=0) go build -o bin/livecheck ./connector/cmd/livecheck
+	@bin/livecheck $(if $(PROJECT),--project $(PROJECT)) --location $(or $(LOCATION),EU) --samples $(or $(SAMPLES),1000000) $(FLAGS)
 
 $(LINT):
 	@mkdir -p .tools
