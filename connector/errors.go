@@ -22,8 +22,9 @@ var (
 	// ErrByteCap: a merge would be billed for more bytes than is allowed.
 	// Trying again is useless; less at once may pass.
 	ErrByteCap = errors.New("more bytes than may be billed")
-	// ErrBudget: the day's bytes are used up. Tomorrow there are others.
-	ErrBudget = errors.New("the bytes that may be billed in a day are used up")
+	// ErrBudget: what is left of the bytes that may be billed in a day is too
+	// little. Tomorrow there are others; fewer batches may need less.
+	ErrBudget = errors.New("too little is left of the bytes that may be billed in a day")
 	// ErrGivenUp: an Ingest could not commit a batch within GiveUp. What it
 	// had in hand is neither acknowledged nor given back.
 	ErrGivenUp = errors.New("a batch could not be committed for too long")

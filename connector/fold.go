@@ -168,7 +168,7 @@ func (g *folding) judge(ctx context.Context, merges []*Merge, results []error) (
 // may take as long as the warehouse is waited for: the table's turn is over.
 func (g *folding) fail(m *Merge, err error) (progress bool) {
 	table := m.Table.Name
-	if errors.Is(err, ErrUnavailable) || errors.Is(err, ErrConfiguration) || errors.Is(err, ErrBudget) {
+	if errors.Is(err, ErrUnavailable) || errors.Is(err, ErrConfiguration) {
 		g.failed[table], g.failures[table] = err, maxFailures
 		return false
 	}
@@ -237,6 +237,19 @@ func joinFailed(failed map[string]error) error {
 		errs = append(errs, fmt.Errorf("fold %s: %w", strings.Join(tables[text], ", "), causes[text]))
 	}
 	return errors.Join(errs...)
+}
+
+// IsBudget tells whether all that kept a fold from its end is the day's budget.
+func IsBudget(err error) bool {
+	if several, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // only what was joined is looked at
+		for _, part := range several.Unwrap() {
+			if !IsBudget(part) {
+				return false
+			}
+		}
+		return true
+	}
+	return errors.Is(err, ErrBudget)
 }
 
 func (d *Folded) add(table string, books MergeBooks) {

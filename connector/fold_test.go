@@ -85,3 +85,19 @@ func TestFoldByteCap(t *testing.T) {
 		t.Errorf("pending %+v, want the batch of 7 rows: %v", p, err)
 	}
 }
+
+// TestIsBudget: only if nothing else went wrong.
+func TestIsBudget(t *testing.T) {
+	budget, other := fmt.Errorf("merge: %w", connector.ErrBudget), errors.New("other")
+	for _, c := range []struct {
+		err  error
+		want bool
+	}{
+		{budget, true}, {errors.Join(budget, budget), true}, {fmt.Errorf("fold: %w", budget), true},
+		{other, false}, {errors.Join(budget, other), false},
+	} {
+		if got := connector.IsBudget(c.err); got != c.want {
+			t.Errorf("%v: %v", c.err, got)
+		}
+	}
+}

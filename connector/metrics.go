@@ -47,7 +47,7 @@ func NewMetrics(meter metric.Meter) (*Metrics, error) {
 		billed:      k.bytes("vitalsink.fold.billed", "Bytes that merges were billed for, by table."),
 		billedToday: k.gauge("vitalsink.billed.today", "By",
 			"Bytes that all jobs of the day (UTC) were billed for, lookups included."),
-		foldPaused: k.gauge("vitalsink.fold.paused", "", "1 while nothing is folded because the day's bytes are used up, else 0."),
+		foldPaused: k.gauge("vitalsink.fold.paused", "", "1 while something is not folded because too little is left of the day's bytes, else 0."),
 		held:       k.gauge("vitalsink.held", "By", "Bytes in hand: messages that wait or are not committed, and their rows."),
 		inHand:     k.gauge("vitalsink.messages.held", "", "Messages received and not settled."),
 		paused:     k.gauge("vitalsink.paused", "", "1 while the warehouse fails and nothing is received, else 0."),

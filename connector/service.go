@@ -58,7 +58,7 @@ func (s *Service) Run(ctx context.Context) error {
 	if err := g.Wait(); err != nil {
 		return err
 	}
-	if _, err := s.Folder.Fold(late); err != nil && late.Err() == nil && !errors.Is(err, ErrBudget) {
+	if _, err := s.Folder.Fold(late); err != nil && late.Err() == nil && !IsBudget(err) {
 		return fmt.Errorf("last fold: %w", err)
 	}
 	return nil // what is registered is safe; the next run folds it
@@ -128,7 +128,7 @@ func (l *lasting) report(log *slog.Logger, err error) {
 			l.since = time.Now()
 		}
 		l.said = time.Now()
-		if errors.Is(err, ErrBudget) {
+		if IsBudget(err) {
 			log.Error("folding pauses: what is appended is safe and stays pending, the tables fall behind", "error", err)
 			return
 		}

@@ -32,8 +32,8 @@ type Warehouse interface {
 	// and the books balance. The errors of these are ErrFenced, ErrTaken and
 	// ErrBooks. ErrUnavailable and ErrConfiguration (a fence without its row is
 	// one) have nothing to do with the batches: the table waits for the next
-	// fold. So has ErrBudget: it waits for the next day. After any other, ErrByteCap among them, half of the batches are
-	// tried.
+	// fold. After any other, ErrByteCap and ErrBudget among them, half of the
+	// batches are tried.
 	Merge(ctx context.Context, m *Merge) (MergeBooks, error)
 }
 
@@ -48,7 +48,7 @@ type Bill struct {
 	Day    time.Time // its begin, UTC
 	Bytes  int64
 	Most   int64 // that it may charge for; 0 for no limit
-	Paused bool  // something was not done for the sake of Most
+	Paused bool  // something was not folded for the sake of Most
 }
 
 // Pending is what waits to be folded.

@@ -35,7 +35,7 @@ type appender struct {
 	parent    string // projects/P/datasets/D_store
 	catalogue *schemas.Catalogue
 	log       *slog.Logger
-	told      sync.Once // that a column is not seen
+	told      sync.Once // that something is not seen
 
 	tuned *limits          // Optional, default defaultLimits.
 	mem   memory.Allocator // Optional, default Arrow's.
@@ -51,7 +51,7 @@ type limits struct {
 	patience time.Duration // for one answer
 	pause    time.Duration // before trying again, at first; later fifty times that
 	tries    int           // without progress
-	unseen   time.Duration // for writers to see a column that was added
+	unseen   time.Duration // for writers to see what was made
 }
 
 func defaultLimits() limits {
@@ -92,7 +92,8 @@ func (a *appender) append(ctx context.Context, b *connector.Batch) error {
 	return nil
 }
 
-// untilSeen writes again while writers do not see a column, for a while.
+// untilSeen writes again while writers do not see a table or a column, for a
+// while.
 func (a *appender) untilSeen(ctx context.Context, write func() error) error {
 	for began := time.Now(); ; {
 		err := write()
@@ -101,7 +102,7 @@ func (a *appender) untilSeen(ctx context.Context, write func() error) error {
 			return err
 		}
 		a.told.Do(func() {
-			a.log.Warn("a column was added so lately that writers do not see it; trying again", "for", a.limits().unseen)
+			a.log.Warn("a table or a column was made so lately that writers do not see it; trying again", "for", a.limits().unseen)
 		})
 		if err := sleep(ctx, a.limits().unseen/60); err != nil {
 			return err

@@ -3,13 +3,16 @@ package bigquery
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 
 	"cloud.google.com/go/bigquery"
 	"golang.org/x/sync/errgroup"
+	bq "google.golang.org/api/bigquery/v2"
 	"google.golang.org/api/googleapi"
 
 	"vitalsink/connector"
@@ -34,7 +37,7 @@ func (s *Schema) Apply(ctx context.Context, location string, done func(Differenc
 	switch refused := p.Refused(); {
 	case len(refused) > 0:
 		return p, fmt.Errorf("%w: differences that need a person: %d; nothing was changed", connector.ErrConfiguration, len(refused))
-	case location == "":
+	case location == "" && len(p.Of(CreateDataset)) > 0:
 		return p, ErrNoLocation
 	}
 	s.warehouse.client.Location = location
@@ -101,12 +104,13 @@ func (s *Schema) change(ctx context.Context, d Difference, location string) erro
 	case CreateTable, CreateView:
 		return made(ctx, func(ctx context.Context) error { return table.Create(ctx, d.want.md) })
 	case AddColumns:
-		return s.update(ctx, d, func(have *bigquery.TableMetadata) bigquery.TableMetadataToUpdate {
-			return bigquery.TableMetadataToUpdate{Schema: extended(have.Schema, d.want.md.Schema, d.Columns)}
-		})
+		return s.addColumns(ctx, d)
 	case ReplaceView:
-		return s.update(ctx, d, func(*bigquery.TableMetadata) bigquery.TableMetadataToUpdate {
-			return bigquery.TableMetadataToUpdate{ViewQuery: d.want.md.ViewQuery, UseLegacySQL: false}
+		change := bigquery.TableMetadataToUpdate{ViewQuery: d.want.md.ViewQuery, UseLegacySQL: false}
+		change.SetLabel(viewLabel, d.want.md.Labels[viewLabel])
+		return retry(ctx, func() error {
+			_, err := within(ctx, func(ctx context.Context) (*bigquery.TableMetadata, error) { return table.Update(ctx, change, "") })
+			return err
 		})
 	case FillFence:
 		return s.fillFence(ctx, d)
@@ -129,40 +133,62 @@ func made(ctx context.Context, create func(context.Context) error) error {
 	})
 }
 
-// update changes a table or a view as it is now: rows that are appended since
-// the plan was made have changed it, too.
-func (s *Schema) update(ctx context.Context, d Difference, change func(have *bigquery.TableMetadata) bigquery.TableMetadataToUpdate) error {
-	table := s.warehouse.client.Dataset(d.Dataset).Table(d.Table)
+// addColumns adds columns to the end of a table as it is now: rows that were
+// appended since the plan was made have changed it, too. Google's newer client
+// does not know all that a column can have, and would take away what masks it;
+// the older one does.
+func (s *Schema) addColumns(ctx context.Context, d Difference) error {
+	tables, project := s.rest.Tables, s.warehouse.config.Project
 	return retry(ctx, func() error {
-		_, err := within(ctx, func(ctx context.Context) (*bigquery.TableMetadata, error) {
-			have, err := table.Metadata(ctx)
+		_, err := within(ctx, func(ctx context.Context) (*bq.Table, error) {
+			have, err := tables.Get(project, d.Dataset, d.Table).Context(ctx).Do()
 			if err != nil {
 				return nil, err
 			}
-			return table.Update(ctx, change(have), have.ETag)
+			call := tables.Patch(project, d.Dataset, d.Table, &bq.Table{Schema: extended(have.Schema, d.want.md.Schema, d.Columns)})
+			call.Header().Set("If-Match", have.Etag)
+			return call.Context(ctx).Do()
 		})
 		return err
 	})
 }
 
-// extended is a schema with more columns at its end. All there is in it, policy
-// tags and descriptions, stays.
-func extended(have, want bigquery.Schema, columns []string) bigquery.Schema {
-	more := slices.Clone(have)
+// extended is a schema with more columns at its end.
+func extended(have *bq.TableSchema, want bigquery.Schema, columns []string) *bq.TableSchema {
+	more := &bq.TableSchema{Fields: slices.Clone(have.Fields)}
 	for _, name := range columns {
-		if fieldOf(have, name) == nil {
-			more = append(more, fieldOf(want, name))
+		if slices.ContainsFunc(have.Fields, func(f *bq.TableFieldSchema) bool { return strings.EqualFold(f.Name, name) }) {
+			continue
 		}
+		f := fieldOf(want, name)
+		mode := "NULLABLE"
+		if f.Repeated {
+			mode = "REPEATED"
+		}
+		more.Fields = append(more.Fields, &bq.TableFieldSchema{Name: f.Name, Type: string(f.Type), Mode: mode, Description: f.Description})
 	}
 	return more
 }
 
+// fillFence gives a fence its row. An INSERT meets no other: two of them, of two
+// processes or of one that asks again, would be two rows. So it is one job by
+// its name.
 func (s *Schema) fillFence(ctx context.Context, d Difference) error {
-	text, err := s.warehouse.statements.render("fill_fence.sql", namesOf(d.want.table))
+	w := s.warehouse
+	text, err := w.statements.render("fill_fence.sql", namesOf(d.want.table))
 	if err != nil {
 		return err
 	}
-	_, err = s.warehouse.query(ctx, statement{step: "schema", table: d.want.table.Name, text: text, limit: s.warehouse.config.MaxBytesBilled},
+	md, err := w.metadata(ctx, d.Dataset, d.Table)
+	if err != nil {
+		return err
+	}
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s.%s.%s %d", w.config.Project, d.Dataset, d.Table, md.CreationTime.UnixMilli()))
+	name := fmt.Sprintf("vitalsink_fence_%s_%x", d.want.table.Name, sum[:16])
+	holds := func(string) (bool, error) {
+		rows, err := w.fenceRows(ctx, d.Table)
+		return len(rows) > 0, err
+	}
+	return w.script(ctx, statement{step: "schema", table: d.want.table.Name, text: text, limit: w.config.MaxBytesBilled}, name, holds,
 		func([]bigquery.Value) error { return nil })
-	return err
 }

@@ -18,35 +18,47 @@ import (
 // reads (https://cloud.google.com/bigquery/pricing#on_demand_pricing).
 const leastBilled = 10 << 20
 
-// billing adds up what the jobs of a day, UTC, were billed for.
-type billing struct {
-	most int64 // a day; 0 for no limit
-	now  func() time.Time
+// rowBytes is about what a row takes: a sample 250 bytes, a sleep some
+// thousand. An estimate is made of it, no limit.
+const rowBytes = 512
 
-	mu     sync.Mutex
-	day    time.Time
-	bytes  int64
-	paused bool // a job was not begun that day
+// billing adds up what the jobs of a day, UTC, were billed for, and stops what
+// would be too much.
+type billing struct {
+	most  int64 // a day; 0 for no limit
+	now   func() time.Time
+	began time.Time // of the process; jobs of before are others' to count
+
+	mu       sync.Mutex
+	day      time.Time
+	bytes    int64
+	recalled bool           // what others were billed for is in bytes
+	refused  map[string]int // that day: the fewest batches of a table and lane that were too much
+	stopped  bool           // a job was not begun that day
 }
 
 // today makes room for a new day. The caller holds mu.
 func (b *billing) today() {
 	if d := b.now().UTC().Truncate(day); d.After(b.day) {
-		b.day, b.bytes, b.paused = d, 0, false
+		b.day, b.bytes, b.refused, b.stopped = d, 0, map[string]int{}, false
 	}
 }
 
-func (b *billing) add(n int64) {
+// add counts a job that was made at that time.
+func (b *billing) add(n int64, made time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.today()
-	b.bytes += n
+	if b.today(); !made.Before(b.began) {
+		b.bytes += n
+	}
 }
 
-// allow is what a job may be billed for that asks for so much and is likely to
-// take some of it. lowered tells that the day's limit has less to give than the
-// job asks for. The error is connector.ErrBudget if it has not even what is
-// likely.
+// allow is what a job may be billed for that asks for so much: at most what is
+// left of the day, which BigQuery sees to, for it begins no statement that
+// needs more. lowered tells that this is less than was asked for. The error is
+// connector.ErrBudget if nothing is left, or less than the job is likely to
+// take; but what is likely to take more than half of a day is tried, or its
+// turn might never come.
 func (b *billing) allow(limit, likely int64) (most int64, lowered bool, err error) {
 	if b.most == 0 {
 		return limit, false, nil
@@ -55,28 +67,51 @@ func (b *billing) allow(limit, likely int64) (most int64, lowered bool, err erro
 	defer b.mu.Unlock()
 	b.today()
 	left := b.most - b.bytes
-	if left <= max(likely-1, 0) {
-		return 0, false, b.exhausted()
+	if left <= 0 || likely > left && likely <= b.most/2 {
+		b.stopped = true
+		return 0, false, b.tooMuch("")
 	}
 	return min(limit, left), left < limit, nil
 }
 
-// exhausted is the error of a day that has no more to give. The caller holds mu.
-func (b *billing) exhausted() error {
-	b.paused = true
-	return fmt.Errorf("%w: of --max-bytes-billed-per-day %s, %s are billed; it goes on at 00:00 UTC", connector.ErrBudget,
-		humanize.IBytes(uint64(b.most)), humanize.IBytes(uint64(b.bytes)))
+// tooMuch is the error of a day that has not enough left. The caller holds mu.
+func (b *billing) tooMuch(why string) error {
+	return fmt.Errorf("%w: of --max-bytes-billed-per-day %s, %s are billed%s; it is tried again at 00:00 UTC", connector.ErrBudget,
+		humanize.IBytes(uint64(b.most)), humanize.IBytes(uint64(b.bytes)), why)
 }
 
 // explain makes of an exceeded limit that was lowered what it is.
 func (b *billing) explain(err error, lowered bool) error {
-	if !lowered || !errors.Is(err, connector.ErrByteCap) {
+	var f *fault
+	if !lowered || !errors.Is(err, connector.ErrByteCap) || !errors.As(err, &f) {
 		return err
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.exhausted()
+	return b.tooMuch(", and for this " + f.what)
 }
+
+// refuse remembers that a merge was too much for what is left of the day: the
+// same, or more, need not be tried again before the next.
+func (b *billing) refuse(m *connector.Merge) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.today()
+	b.refused[laneOf(m)] = len(m.Batches)
+}
+
+// hopeless is the error of a merge for which there was too little left before.
+func (b *billing) hopeless(m *connector.Merge) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.today()
+	if n, ok := b.refused[laneOf(m)]; ok && len(m.Batches) >= n {
+		return b.tooMuch("")
+	}
+	return nil
+}
+
+func laneOf(m *connector.Merge) string { return m.Table.Name + " " + string(m.Batches[0].Lane) }
 
 // Billed is what the jobs of this process were billed for today; where there
 // is a limit for a day, also the merges of others before it began.
@@ -85,28 +120,31 @@ func (w *Warehouse) Billed() connector.Bill {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.today()
-	return connector.Bill{Day: b.day, Bytes: b.bytes, Most: b.most, Paused: b.paused}
+	return connector.Bill{Day: b.day, Bytes: b.bytes, Most: b.most, Paused: b.stopped || len(b.refused) > 0}
 }
 
-// recall reads what the merges of the day were billed for before this process.
+// recall reads, once, what the merges of the day were billed for before this
+// process.
 func (w *Warehouse) recall(ctx context.Context) error {
-	if w.billing.most == 0 {
+	b := &w.billing
+	if b.most == 0 || b.recalled {
 		return nil
 	}
-	text, err := w.statements.render("billed.sql", w.billing.now().UTC().Truncate(day))
+	text, err := w.statements.render("billed.sql", b.now().UTC().Truncate(day))
 	if err != nil {
 		return err
 	}
 	_, err = w.query(ctx, statement{step: "billed", text: text, limit: w.config.MaxBytesBilled}, func(row []bigquery.Value) error {
 		var n int64
 		err := scan(row[0], &n)
-		w.billing.add(n)
+		b.add(n, b.began)
+		b.recalled = err == nil
 		return err
 	})
-	if errors.Is(err, connector.ErrBudget) {
-		return nil // the folds will say so
+	if err != nil {
+		return fmt.Errorf("read what was billed today: %w", err)
 	}
-	return err
+	return nil
 }
 
 // readNames is what read.sql is made of.
@@ -156,10 +194,11 @@ func (w *Warehouse) estimate(ctx context.Context, m *connector.Merge, names merg
 		w.config.Log.Debug("no estimate of a merge's bytes", "table", m.Table.Name, "error", err)
 		return bigquery.NullInt64{}
 	}
-	// Temporary tables hold the rows of the log, at most. Each part of the merge
-	// looks through them twice, each group of partitions that is updated once,
-	// and they are counted, which takes the least there is.
-	sum := int64(2*len(names.Parts)+len(names.Updates))*bytes[0] + 3*leastBilled
+	// Each part of the merge looks through temporary tables of its rows twice,
+	// each group of partitions that is updated once; they are counted, and fence
+	// and ledger are looked at, which takes the least there is.
+	rows := max(int64(m.Rows())*rowBytes, leastBilled)
+	sum := int64(2*len(names.Parts)+len(names.Updates))*rows + 5*leastBilled
 	for _, n := range bytes {
 		sum += n
 	}
@@ -175,16 +214,19 @@ func (w *Warehouse) dryRun(ctx context.Context, s statement) (int64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("estimate: %w", err)
 	}
-	return job.LastStatus().Statistics.TotalBytesProcessed, nil
+	if stats := job.LastStatus().Statistics; stats != nil {
+		return stats.TotalBytesProcessed, nil
+	}
+	return 0, errors.New("estimate: the answer has no statistics")
 }
 
-// billedFor is what a job was billed for.
-func billedFor(status *bigquery.JobStatus) int64 {
+// billedFor is what a job was billed for, and when it was made.
+func billedFor(status *bigquery.JobStatus) (bytes int64, made time.Time) {
 	if status.Statistics == nil {
-		return 0
+		return 0, made
 	}
 	if q, ok := status.Statistics.Details.(*bigquery.QueryStatistics); ok {
-		return q.TotalBytesBilled
+		bytes = q.TotalBytesBilled
 	}
-	return 0
+	return bytes, status.Statistics.CreationTime
 }

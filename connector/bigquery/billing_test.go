@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"vitalsink/connector"
+	"vitalsink/schemas"
 )
 
 // TestBilling: a job gets no more than is left of the day, none begins that is
@@ -23,7 +24,8 @@ func TestBilling(t *testing.T) {
 	}{
 		{"all of its own", 60, 50, 60, false, false, 55},
 		{"what is left", 60, 45, 45, true, false, 40},
-		{"more than is left", 60, 6, 0, false, true, 0},
+		{"likely to be too much", 60, 6, 0, false, true, 0},
+		{"likely to be too much for any day", 60, 70, 5, true, false, 0},
 		{"less than is left", 4, 0, 4, false, false, 5},
 		{"nothing is left", 4, 0, 0, false, true, 0},
 	} {
@@ -31,22 +33,47 @@ func TestBilling(t *testing.T) {
 		if most != step.most || lowered != step.lowered || errors.Is(err, connector.ErrBudget) != step.refused {
 			t.Errorf("%s: %d, lowered %v, %v", step.name, most, lowered, err)
 		}
-		b.add(step.billed)
+		b.add(step.billed, clock)
 	}
-	if !b.paused || b.bytes != 100 {
-		t.Errorf("paused %v after %d bytes", b.paused, b.bytes)
+	if b.add(7, b.began.Add(-time.Second)); !b.stopped || b.bytes != 100 {
+		t.Errorf("stopped %v after %d bytes", b.stopped, b.bytes)
 	}
 	clock = clock.Add(23 * time.Hour)
 	if _, _, err := b.allow(1, 0); !errors.Is(err, connector.ErrBudget) {
 		t.Errorf("late on the same day: %v", err)
 	}
 	clock = clock.Add(time.Hour)
-	if most, _, err := b.allow(100, 0); most != 100 || err != nil || b.paused {
-		t.Errorf("the next day: %d, %v, paused %v", most, err, b.paused)
+	if most, _, err := b.allow(100, 0); most != 100 || err != nil || b.stopped {
+		t.Errorf("the next day: %d, %v, stopped %v", most, err, b.stopped)
 	}
 	if none := (&billing{now: time.Now}); none.most != 0 {
 		t.Error("there is a limit")
 	} else if most, lowered, err := none.allow(7, 9); most != 7 || lowered || err != nil {
 		t.Errorf("without a limit: %d, %v, %v", most, lowered, err)
+	}
+}
+
+// TestHopelessMerge: what was too much for the rest of a day, and more of it, is
+// not tried again that day; less is, and so is another lane.
+func TestHopelessMerge(t *testing.T) {
+	clock := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	b := &billing{most: 100, now: func() time.Time { return clock }}
+	of := func(lane connector.Lane, batches int) *connector.Merge {
+		m := &connector.Merge{Table: &schemas.Table{Name: "sleep"}, Batches: make([]connector.Registered, batches)}
+		m.Batches[0].Lane = lane
+		return m
+	}
+	b.refuse(of(connector.Late, 4))
+	for batches, want := range map[int]bool{3: false, 4: true, 5: true} {
+		if got := errors.Is(b.hopeless(of(connector.Late, batches)), connector.ErrBudget); got != want {
+			t.Errorf("%d batches: hopeless %v", batches, got)
+		}
+	}
+	if err := b.hopeless(of(connector.Recent, 9)); err != nil {
+		t.Errorf("the other lane: %v", err)
+	}
+	clock = clock.Add(day)
+	if err := b.hopeless(of(connector.Late, 9)); err != nil {
+		t.Errorf("the next day: %v", err)
 	}
 }

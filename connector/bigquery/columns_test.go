@@ -14,6 +14,9 @@ import (
 	"time"
 
 	"cloud.google.com/go/bigquery"
+	"cloud.google.com/go/bigquery/storage/apiv1/storagepb"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"vitalsink/connector"
 	"vitalsink/connector/bigquery/bigquerytest"
@@ -195,30 +198,78 @@ func TestColumnLost(t *testing.T) {
 // TestColumnNotSeenYet: a column that was added lately is not seen by writers
 // for a while; an append waits for it, and says so once.
 func TestColumnNotSeenYet(t *testing.T) {
-	var clock atomic.Int64
-	s := own(t, bigquerytest.Config{SchemaLag: time.Minute, Now: func() time.Time { return time.Unix(clock.Load(), 0) }})
+	var s standIn
+	const lag = time.Minute
+	var tries atomic.Int64
+	tries.Store(1e9)
+	s = own(t, bigquerytest.Config{SchemaLag: lag, Now: func() time.Time {
+		now := time.Unix(1e9, 0)
+		if tries.Load() < 1e9 && int64(s.Calls(bigquerytest.CallAppendRows)) > tries.Load()+2 {
+			now = now.Add(lag)
+		}
+		return now
+	}})
 	s.apply(t, loadCatalogue(t))
-	clock.Add(3600)
 	s.apply(t, newer(t))
 	w := s.must(t, newer(t))
-	tuned := defaultLimits()
-	tuned.tries, tuned.pause, tuned.unseen = 1, time.Millisecond, time.Minute
-	var log bytes.Buffer
-	w.appender.tuned, w.appender.log = &tuned, slog.New(slog.NewTextHandler(&log, nil))
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		w.ingest(t, snored(1))
-	}()
-	for s.Calls(bigquerytest.CallAppendRows) < 2 {
-		time.Sleep(time.Millisecond)
-	}
-	clock.Add(3600)
-	<-done
+	log := w.hurry()
+	tries.Store(int64(s.Calls(bigquerytest.CallAppendRows)))
+	w.ingest(t, snored(1))
 	w.fold(t)
 	w.sleepIs(t, "1", "7", "")
 	if n := strings.Count(log.String(), "writers do not see it"); n != 1 {
 		t.Errorf("said %d times, want once:\n%s", n, log.String())
+	}
+}
+
+// hurry has the appender not wait, and keeps what it logs.
+func (s inspected) hurry() *bytes.Buffer {
+	tuned := defaultLimits()
+	tuned.tries, tuned.pause, tuned.unseen = 1, time.Millisecond, 50*time.Millisecond
+	var log bytes.Buffer
+	s.appender.tuned, s.appender.log = &tuned, slog.New(slog.NewTextHandler(&log, nil))
+	return &log
+}
+
+// TestTableNotSeenYet: nor is a table that was made lately, which the start has
+// found.
+func TestTableNotSeenYet(t *testing.T) {
+	for _, failed := range []*status.Status{
+		status.New(codes.NotFound, "Requested entity was not found. Entity: projects/project/datasets/health_store/tables/sleep_log"),
+		mustStatus(t, storagepb.StorageError_TABLE_NOT_FOUND),
+	} {
+		s := openTest(t)
+		s.hurry()
+		s.server.Inject(bigquerytest.Fault{Call: bigquerytest.CallCreateWriteStream, Times: 2, Status: failed})
+		s.ingest(t, sleepOf(1))
+		if f := s.fold(t); f.Books.Applied != 1 {
+			t.Errorf("%s: %+v", failed.Code(), f.Books)
+		}
+	}
+}
+
+func mustStatus(t testing.TB, code storagepb.StorageError_StorageErrorCode) *status.Status {
+	t.Helper()
+	s, err := status.New(codes.NotFound, "").WithDetails(&storagepb.StorageError{Code: code})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// TestNewerInTheWay: however many batches of a newer catalogue wait, those that
+// this one can fold are folded.
+func TestNewerInTheWay(t *testing.T) {
+	s := own(t, bigquerytest.Config{})
+	s.apply(t, newer(t))
+	old, late := s.must(t, loadCatalogue(t)), s.must(t, newer(t))
+	old.pending = 2
+	for version := range 3 {
+		late.ingest(t, snored(version))
+	}
+	old.ingest(t, sleepOf(9))
+	if f := old.fold(t); f.Books.Applied != 1 || f.Newer != 2 {
+		t.Errorf("folded: %+v, want a row, and newer batches", f)
 	}
 }
 
@@ -228,9 +279,7 @@ func TestColumnNeverSeen(t *testing.T) {
 	s.apply(t, loadCatalogue(t))
 	s.apply(t, newer(t))
 	w := s.must(t, newer(t))
-	tuned := defaultLimits()
-	tuned.tries, tuned.pause, tuned.unseen = 1, time.Millisecond, 50*time.Millisecond
-	w.appender.tuned = &tuned
+	w.hurry()
 	err := mortal{w, context.Background()}.work(snored(1))
 	if !errors.Is(err, connector.ErrUnavailable) || errors.Is(err, connector.ErrRefused) {
 		t.Errorf("append: %v, want ErrUnavailable", err)

@@ -3,6 +3,7 @@ package bigquery
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"cloud.google.com/go/bigquery"
@@ -48,13 +49,26 @@ func (c *comparison) all() {
 	case c.have.Type != kind:
 		c.refuse(fmt.Sprintf("it is a %s and must be a %s", c.have.Type, kind), "rename it, or delete it: bq rm "+c.path())
 	case kind == bigquery.ViewTable:
-		if c.have.UseLegacySQL || strings.TrimSpace(c.have.ViewQuery) != c.want.md.ViewQuery {
-			c.add(Difference{Action: ReplaceView})
-		}
+		c.view()
 	default:
 		c.columns()
 		c.partitions()
 		c.options()
+	}
+}
+
+func (c *comparison) view() {
+	theirs, err := strconv.Atoi(c.have.Labels[viewLabel])
+	ours, _ := strconv.Atoi(c.want.md.Labels[viewLabel]) // we wrote it
+	switch {
+	case !c.have.UseLegacySQL && strings.TrimSpace(c.have.ViewQuery) == c.want.md.ViewQuery:
+	case err != nil:
+		c.refuse("it is another view, and lacks the label "+viewLabel+" of those that vitalsink makes",
+			"rename it, or delete it (bq rm "+c.path()+") and apply; if Terraform made it, apply that")
+	case theirs > ours:
+		c.keep("a newer vitalsink has made it", "")
+	default:
+		c.add(Difference{Action: ReplaceView})
 	}
 }
 
@@ -91,6 +105,8 @@ func (c *comparison) column(want, have *bigquery.FieldSchema) {
 		c.refuse(fmt.Sprintf("the column is %s and must be %s, and types cannot be changed", have.Type, want.Type), c.anew(), want.Name)
 	case want.Repeated != have.Repeated:
 		c.refuse(fmt.Sprintf("the column is %s and must be %s, and that cannot be changed", modeOf(have), modeOf(want)), c.anew(), want.Name)
+	case have.Collation != "":
+		c.refuse("the column is compared by "+have.Collation+": keys that differ would be one", c.anew(), want.Name)
 	case have.Required && !want.Required:
 		c.refuse("the column is REQUIRED: rows without a value would not be accepted", c.nullable(want.Name), want.Name)
 	case want.Required && !have.Required:

@@ -36,7 +36,7 @@ type fault struct {
 	class   error // of package connector; nil for what is none of them
 	what    string
 	missing bool // there is no such thing
-	unseen  bool // writers do not see a column yet
+	unseen  bool // writers do not see a table or a column yet
 }
 
 func (f *fault) Error() string {
@@ -185,7 +185,7 @@ func storageErrorOf(s *status.Status) storagepb.StorageError_StorageErrorCode {
 // setupCodes do not go away by themselves. InvalidArgument is one of them: rows
 // that are to blame are named apart from it.
 var setupCodes = []codes.Code{
-	codes.InvalidArgument, codes.PermissionDenied, codes.Unauthenticated, codes.NotFound, codes.Unimplemented,
+	codes.InvalidArgument, codes.PermissionDenied, codes.Unauthenticated, codes.Unimplemented,
 }
 
 func explainStatus(s *status.Status) error {
@@ -196,12 +196,11 @@ func explainStatus(s *status.Status) error {
 	}
 	what += namesIn(s.Message())
 	switch storage {
-	case storagepb.StorageError_SCHEMA_MISMATCH_EXTRA_FIELDS:
-		// The tables were looked at: one that was extended lately is seen by
-		// writers some minutes later.
+	case storagepb.StorageError_SCHEMA_MISMATCH_EXTRA_FIELDS, storagepb.StorageError_TABLE_NOT_FOUND:
+		// The tables were looked at: one that was made or extended lately is
+		// seen by writers some minutes later.
 		return &fault{class: connector.ErrUnavailable, what: what, unseen: true}
-	case storagepb.StorageError_TABLE_NOT_FOUND,
-		storagepb.StorageError_CMEK_NOT_PROVIDED, storagepb.StorageError_INVALID_CMEK_PROVIDED, storagepb.StorageError_KMS_PERMISSION_DENIED:
+	case storagepb.StorageError_CMEK_NOT_PROVIDED, storagepb.StorageError_INVALID_CMEK_PROVIDED, storagepb.StorageError_KMS_PERMISSION_DENIED:
 		return &fault{class: connector.ErrConfiguration, what: what}
 	case storagepb.StorageError_STREAM_NOT_FOUND, storagepb.StorageError_STREAM_FINALIZED,
 		storagepb.StorageError_INVALID_STREAM_STATE, storagepb.StorageError_STREAM_ALREADY_COMMITTED:
@@ -212,6 +211,8 @@ func explainStatus(s *status.Status) error {
 		return context.Canceled
 	case code == codes.NotFound && strings.Contains(s.Message(), "/streams/"): // not everywhere yet
 		return &fault{class: connector.ErrUnavailable, what: what}
+	case code == codes.NotFound: // as above
+		return &fault{class: connector.ErrUnavailable, what: what, unseen: true}
 	case slices.Contains(setupCodes, code):
 		return &fault{class: connector.ErrConfiguration, what: what}
 	case code == codes.OutOfRange:

@@ -57,6 +57,7 @@ func (s statement) configure(q *bigquery.Query) {
 // all tries were billed for.
 func (w *Warehouse) query(ctx context.Context, s statement, f func([]bigquery.Value) error) (billed int64, err error) {
 	err = retry(ctx, func() error {
+		s := s // its limit is lowered anew
 		job, _, err := w.submit(ctx, &s, "vitalsink_"+s.step+"_"+uuid.NewString())
 		if err != nil {
 			return err
@@ -162,8 +163,9 @@ func (w *Warehouse) await(ctx context.Context, job *bigquery.Job, s statement) (
 			return 0, fmt.Errorf("poll job %s: %w", job.ID(), err)
 		}
 		if status.Done() {
-			billed = billedFor(status)
-			w.billing.add(billed)
+			var made time.Time
+			billed, made = billedFor(status)
+			w.billing.add(billed, made)
 			if err := status.Err(); err != nil {
 				return billed, &jobFailed{job.ID(), w.billing.explain(explain(err), s.lowered)}
 			}

@@ -32,6 +32,17 @@ const (
 // batch is looked up, and changed, in fewer days a statement. If that does not
 // help it may take all of MaxBytesBilled.
 func (w *Warehouse) Merge(ctx context.Context, m *connector.Merge) (connector.MergeBooks, error) {
+	if err := w.billing.hopeless(m); err != nil {
+		return connector.MergeBooks{}, err
+	}
+	books, err := w.mergeLive(ctx, m)
+	if errors.Is(err, connector.ErrBudget) {
+		w.billing.refuse(m)
+	}
+	return books, err
+}
+
+func (w *Warehouse) mergeLive(ctx context.Context, m *connector.Merge) (connector.MergeBooks, error) {
 	m, err := w.live(ctx, m)
 	if err != nil {
 		return connector.MergeBooks{}, fmt.Errorf("merge %s: %w", m.Table.Name, err)
@@ -80,7 +91,9 @@ func (w *Warehouse) live(ctx context.Context, m *connector.Merge) (*connector.Me
 	t.Columns = slices.Clone(t.Columns)
 	for _, f := range log.Schema {
 		isLogs := slices.ContainsFunc(w.catalogue.LogColumns, func(c schemas.Column) bool { return c.Name == f.Name })
-		if !isLogs && t.Index(f.Name) < 0 && fieldOf(latest.Schema, f.Name) != nil {
+		same := fieldOf(latest.Schema, f.Name)
+		known := slices.ContainsFunc(t.Columns, func(c schemas.Column) bool { return strings.EqualFold(c.Name, f.Name) })
+		if !isLogs && !known && same != nil && same.Type == f.Type && same.Repeated == f.Repeated {
 			t.Columns = append(t.Columns, schemas.Column{Name: f.Name})
 		}
 	}

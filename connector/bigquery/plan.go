@@ -9,6 +9,7 @@ import (
 
 	"cloud.google.com/go/bigquery"
 	"golang.org/x/sync/errgroup"
+	bq "google.golang.org/api/bigquery/v2"
 
 	"vitalsink/connector"
 	"vitalsink/schemas"
@@ -81,7 +82,10 @@ func (p *Plan) Changes() []Difference {
 
 // Schema is the datasets of a Config as they are declared, which may not be
 // there yet. Close it.
-type Schema struct{ warehouse *Warehouse }
+type Schema struct {
+	warehouse *Warehouse
+	rest      *bq.Service
+}
 
 // OpenSchema connects to a project. The datasets need not be there.
 func OpenSchema(ctx context.Context, cfg Config) (*Schema, error) {
@@ -89,7 +93,11 @@ func OpenSchema(ctx context.Context, cfg Config) (*Schema, error) {
 	if err != nil {
 		return nil, errors.Join(err, w.Close())
 	}
-	return &Schema{w}, nil
+	rest, err := bq.NewService(ctx, cfg.REST...)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("connect to BigQuery: %w", err), w.Close())
+	}
+	return &Schema{w, rest}, nil
 }
 
 // Close gives the connections up.
@@ -135,6 +143,9 @@ func (s *Schema) planDataset(ctx context.Context, p *Plan, dataset string, locat
 		refuse(fmt.Sprintf("it is in %s, its tables are in %s, and no view reads across", md.Location, p.Location),
 			"delete the one that is empty (bq rm -d), or name another --warehouse")
 	}
+	if md.DefaultCollation != "" {
+		refuse("texts in it are compared by "+md.DefaultCollation+": keys that differ would be one", "make the datasets without a default collation")
+	}
 	if md.DefaultTableExpiration > 0 || md.DefaultPartitionExpiration > 0 {
 		refuse("what is made in it expires by default: rows would vanish",
 			fmt.Sprintf("bq update --default_table_expiration 0 --default_partition_expiration 0 %s:%s", s.warehouse.config.Project, dataset))
@@ -142,14 +153,14 @@ func (s *Schema) planDataset(ctx context.Context, p *Plan, dataset string, locat
 	return nil
 }
 
-// compareAll compares relations with what there is. Nothing is in a dataset
-// without a location.
+// compareAll compares relations with what there is, in the datasets of which
+// there is a location.
 func (w *Warehouse) compareAll(ctx context.Context, wanted []relation, locations map[string]string) ([]Difference, error) {
 	found := make([][]Difference, len(wanted))
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(schemaCalls)
 	for i, want := range wanted {
-		if locations[want.dataset] == "" {
+		if _, there := locations[want.dataset]; !there {
 			found[i] = want.missing()
 			continue
 		}
@@ -172,7 +183,7 @@ func (w *Warehouse) compare(ctx context.Context, want relation) ([]Difference, e
 		return nil, err
 	}
 	c := &comparison{project: w.config.Project, want: want, have: have}
-	if c.all(); !want.fence || len(c.found) > 0 {
+	if c.all(); !want.fence || slices.ContainsFunc(c.found, func(d Difference) bool { return d.Action == Refuse }) {
 		return c.found, nil
 	}
 	err = retry(ctx, func() error {

@@ -76,6 +76,15 @@ func (s seeded) update(table string, change bigquery.TableMetadataToUpdate) {
 	s.must(err)
 }
 
+// view makes a view be another one, of that catalogue.
+func (s seeded) view(version string) {
+	s.Helper()
+	change := bigquery.TableMetadataToUpdate{ViewQuery: "SELECT user_id FROM `" + s.warehouse.config.Project + ".health_store.sleep`"}
+	change.SetLabel(viewLabel, version)
+	_, err := s.client().Dataset("health").Table("sleep").Update(context.Background(), change, "")
+	s.must(err)
+}
+
 func (s seeded) run(statement string) {
 	s.Helper()
 	_, err := s.warehouse.query(context.Background(), anyStatement(statement), func([]bigquery.Value) error { return nil })
@@ -188,11 +197,19 @@ var seededDifferences = map[string]struct {
 		s.without("sleep_log", "score")
 	}, want: []string{"add columns health_store.sleep score,hr_dip,sleep_stream", "add columns health_store.sleep_log score"}},
 	"no view": {seed: func(s seeded) { s.drop("health", "sleep") }, want: []string{"create view health.sleep"}},
-	"another view": {seed: func(s seeded) {
-		_, err := s.client().Dataset("health").Table("sleep").Update(context.Background(),
-			bigquery.TableMetadataToUpdate{ViewQuery: "SELECT user_id FROM `" + s.warehouse.config.Project + ".health_store.sleep`"}, "")
-		s.must(err)
-	}, want: []string{"replace view health.sleep"}},
+	"an older view": {seed: func(s seeded) { s.view("1") }, want: []string{"replace view health.sleep"}},
+	"a newer view":  {seed: func(s seeded) { s.view("99") }, want: []string{"keep health.sleep"}},
+	"somebody's view": {seed: func(s seeded) {
+		s.drop("health", "sleep")
+		s.must(s.client().Dataset("health").Table("sleep").Create(context.Background(), &bigquery.TableMetadata{ViewQuery: "SELECT 1 AS a"}))
+	}, want: []string{"refuse health.sleep"}},
+	"another fence without a row": {seed: func(s seeded) {
+		s.field("sleep_fence", "n", func(f *bigquery.FieldSchema) { f.Required = false })
+	}, want: []string{"keep health_store.sleep_fence n", "fill fence health_store.sleep_fence"}},
+	"collation": {empty: true, seed: func(s seeded) {
+		s.must(s.client().Dataset("health").Create(context.Background(), &bigquery.DatasetMetadata{Location: "EU"}))
+		s.must(s.client().Dataset("health_store").Create(context.Background(), &bigquery.DatasetMetadata{Location: "EU", DefaultCollation: "und:ci"}))
+	}, want: append([]string{"refuse health_store"}, allMissing...)},
 	"column more": {seed: func(s seeded) {
 		s.anew("sleep", func(md *bigquery.TableMetadata) {
 			md.Schema = append(md.Schema, &bigquery.FieldSchema{Name: "mine", Type: bigquery.StringFieldType})

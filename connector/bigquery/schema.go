@@ -1,6 +1,8 @@
 package bigquery
 
 import (
+	"strconv"
+
 	"cloud.google.com/go/bigquery"
 
 	"vitalsink/schemas"
@@ -37,6 +39,10 @@ func (w *Warehouse) tables() []relation {
 	return all
 }
 
+// viewLabel tells which catalogue a view was made for. A view without it is
+// somebody else's.
+const viewLabel = "vitalsink_catalogue"
+
 // views are the views that a catalogue wants.
 func (w *Warehouse) views() ([]relation, error) {
 	var all []relation
@@ -45,7 +51,9 @@ func (w *Warehouse) views() ([]relation, error) {
 		if err != nil {
 			return nil, err
 		}
-		md := &bigquery.TableMetadata{ViewQuery: text, Description: v.Description}
+		md := &bigquery.TableMetadata{
+			ViewQuery: text, Description: v.Description, Labels: map[string]string{viewLabel: strconv.Itoa(w.config.Catalogue.Version)},
+		}
 		all = append(all, relation{dataset: w.config.Dataset, name: v.Name, md: md, table: v.Table})
 	}
 	return all, nil

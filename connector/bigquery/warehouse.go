@@ -63,7 +63,7 @@ func Open(ctx context.Context, cfg Config) (*Warehouse, error) {
 func newWarehouse(ctx context.Context, cfg Config) (*Warehouse, error) {
 	cfg.MaxBytesBilled = cmp.Or(cfg.MaxBytesBilled, defaultMaxBytesBilled)
 	cfg.Log = cmp.Or(cfg.Log, slog.New(slog.DiscardHandler))
-	w := &Warehouse{config: cfg, pending: maxPending, billing: billing{most: cfg.MaxBytesBilledPerDay, now: time.Now}}
+	w := &Warehouse{config: cfg, pending: maxPending, billing: billing{most: cfg.MaxBytesBilledPerDay, now: time.Now, began: time.Now()}}
 	var err error
 	if w.statements, err = newStatements(cfg.Project, cfg.Dataset); err != nil {
 		return w, err
@@ -95,9 +95,6 @@ func (w *Warehouse) connectStore(ctx context.Context) error {
 	w.appender = &appender{
 		write: w.write, catalogue: w.catalogue, log: w.config.Log,
 		parent: fmt.Sprintf("projects/%s/datasets/%s", w.config.Project, store),
-	}
-	if err := w.recall(ctx); err != nil {
-		return fmt.Errorf("read what was billed today: %w", err)
 	}
 	return nil
 }
@@ -131,6 +128,9 @@ func (w *Warehouse) Append(ctx context.Context, b *connector.Batch) error {
 // and then no merge planned from this reading can commit. So it does not matter
 // how old the fences are that reading a table, which costs nothing, shows.
 func (w *Warehouse) Pending(ctx context.Context) (*connector.Pending, error) {
+	if err := w.recall(ctx); err != nil {
+		return nil, err
+	}
 	p := &connector.Pending{Fences: map[string]int64{}}
 	var mu sync.Mutex
 	g, gctx := errgroup.WithContext(ctx)
@@ -154,7 +154,7 @@ func (w *Warehouse) Pending(ctx context.Context) (*connector.Pending, error) {
 	if err := g.Wait(); err != nil {
 		return nil, err
 	}
-	text, err := w.statements.render("pending.sql", w.pending)
+	text, err := w.statements.render("pending.sql", pendingNames{w.pending, w.catalogue.Version})
 	if err != nil {
 		return nil, err
 	}
@@ -167,6 +167,12 @@ func (w *Warehouse) Pending(ctx context.Context) (*connector.Pending, error) {
 		return nil, fmt.Errorf("read registry: %w", err)
 	}
 	return p, nil
+}
+
+// pendingNames is what pending.sql is made of.
+type pendingNames struct {
+	Most    int // batches of a table and lane, of this catalogue or older, and as many of newer ones
+	Version int // of the catalogue
 }
 
 // noFence is the fence of a table that has none, or several rows. It lets no

@@ -1,4 +1,5 @@
-{{- /* Of each table and lane the oldest, for a backlog can be long. The registry may hold a batch twice. */ -}}
+{{- /* Of each table and lane the oldest, for a backlog can be long; those that only a newer vitalsink can fold are not in
+       the others' way. The registry may hold a batch twice. */ -}}
 WITH registered AS (
     SELECT b.*
     FROM {{table "batches"}} AS b
@@ -8,5 +9,5 @@ WITH registered AS (
 SELECT batch_id, table_name, lane, catalogue_version, appended_at, `rows`, days, rows_without_day, resources
 FROM registered
 WHERE TRUE
-QUALIFY ROW_NUMBER() OVER (PARTITION BY table_name, lane ORDER BY appended_at, batch_id) <= {{.}}
+QUALIFY ROW_NUMBER() OVER (PARTITION BY table_name, lane, catalogue_version > {{.Version}} ORDER BY appended_at, batch_id) <= {{.Most}}
 ORDER BY appended_at, batch_id

@@ -32,5 +32,9 @@ func TestBudgetUsedUp(t *testing.T) {
 	pub.publish(messages[80:])
 	pub.awaitAcks(t, len(messages))
 	p.terminate(t)
-	wants(t, p.wrote.String(), "level=ERROR", "folding pauses", "--max-bytes-billed-per-day 1.0 GiB", "it goes on at 00:00 UTC")
+	wants(t, p.wrote.String(), "level=ERROR", "folding pauses", "--max-bytes-billed-per-day 1.0 GiB", "it is tried again at 00:00 UTC")
+
+	messagesFile, _ := generated(t, "--users", "2", "--days", "1")
+	said := s.says(t, exitAttention, "load", "--warehouse", s.url(), "--max-bytes-billed-per-day", "1GiB", messagesFile)
+	wants(t, said, "too little is left of the bytes that may be billed in a day", "rows are logged and not folded; the next fold takes them")
 }

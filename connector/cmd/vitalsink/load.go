@@ -100,6 +100,9 @@ func (c *loadCommand) Run(ctx context.Context, std streams, log *slog.Logger) (e
 	err = l.run(ctx, *c.FoldInterval)
 	stop()
 	result := l.result()
+	if err != nil && connector.IsBudget(err) {
+		err = attention{err.Error()} // all is appended that could be
+	}
 	return errors.Join(c.print(std, result), err, result.verdict())
 }
 

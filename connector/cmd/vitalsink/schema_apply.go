@@ -32,9 +32,10 @@ type schemaApplyCommand struct {
 
 func (c *schemaApplyCommand) Help() string {
 	return `Makes what schema plan shows as missing: datasets, tables, nullable columns, the
-one row of each fence, views. It removes nothing, changes no column and no row.
-If something differs that cannot be mended like that, it makes nothing and says
-what to do. Writers see new columns some minutes later.
+one row of each fence, views; views that an older vitalsink made are replaced.
+It removes nothing, changes no column and no row. If something differs that
+cannot be mended like that, it makes nothing and says what to do. Writers see
+new tables and columns some minutes later.
 
   vitalsink schema apply --warehouse bigquery://my-project/health --location EU`
 }
