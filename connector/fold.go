@@ -241,7 +241,7 @@ func joinFailed(failed map[string]error) error {
 
 // IsBudget tells whether all that kept a fold from its end is the day's budget.
 func IsBudget(err error) bool {
-	if several, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // only what was joined is looked at
+	if several, ok := err.(interface{ Unwrap() []error }); ok {
 		for _, part := range several.Unwrap() {
 			if !IsBudget(part) {
 				return false

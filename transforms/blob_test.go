@@ -128,7 +128,7 @@ func standard(data []byte) ([]byte, error) {
 		}
 		start = len(data) - r.Len()
 	}
-	if err == io.EOF && start > 0 {
+	if errors.Is(err, io.EOF) && start > 0 {
 		return b, nil
 	}
 	return b, err

@@ -196,7 +196,7 @@ var seededDifferences = map[string]struct {
 		s.without("sleep", "hr_dip", "sleep_stream", "score")
 		s.without("sleep_log", "score")
 	}, want: []string{"add columns health_store.sleep score,hr_dip,sleep_stream", "add columns health_store.sleep_log score"}},
-	"no view": {seed: func(s seeded) { s.drop("health", "sleep") }, want: []string{"create view health.sleep"}},
+	"no view":       {seed: func(s seeded) { s.drop("health", "sleep") }, want: []string{"create view health.sleep"}},
 	"an older view": {seed: func(s seeded) { s.view("1") }, want: []string{"replace view health.sleep"}},
 	"a newer view":  {seed: func(s seeded) { s.view("99") }, want: []string{"keep health.sleep"}},
 	"somebody's view": {seed: func(s seeded) {
