@@ -87,26 +87,18 @@ func (s seeded) view(version string) {
 
 func (s seeded) run(statement string) {
 	s.Helper()
-	_, err := s.warehouse.query(context.Background(), anyStatement(statement), func([]bigquery.Value) error { return nil })
+	_, err := s.warehouse.query(context.Background(), testStatement(statement), func([]bigquery.Value) error { return nil })
 	s.must(err)
 }
 
-func anyStatement(text string) statement {
+func testStatement(text string) statement {
 	return statement{step: "test", text: text, limit: defaultMaxBytesBilled}
 }
 
 // TestPlan: each difference is found and, if the plan does not refuse it,
 // mended, so that nothing is left.
 func TestPlan(t *testing.T) {
-	server, err := bigquerytest.New(bigquerytest.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := server.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	server := own(t, bigquerytest.Config{})
 	project := 0
 	for name, test := range seededDifferences {
 		t.Run(name, func(t *testing.T) {
@@ -122,7 +114,7 @@ func TestPlan(t *testing.T) {
 	}
 }
 
-func openSchema(t testing.TB, server *bigquerytest.Server, project string) *Schema {
+func openSchema(t testing.TB, server standIn, project string) *Schema {
 	t.Helper()
 	s, err := OpenSchema(context.Background(), Config{
 		Project: project, Dataset: testDataset, Catalogue: fewTables(t), REST: server.REST(), Write: server.Write(),
