@@ -32,15 +32,15 @@ type billing struct {
 	mu       sync.Mutex
 	day      time.Time
 	bytes    int64
-	recalled bool           // what others were billed for is in bytes
-	refused  map[string]int // that day: the fewest batches of a table and lane that were too much
-	stopped  bool           // a job was not begun that day
+	recalled bool            // what others were billed for is in bytes
+	refused  map[string]bool // batches that were too much by themselves that day
+	stopped  bool            // a job was not begun that day
 }
 
 // today makes room for a new day. The caller holds mu.
 func (b *billing) today() {
 	if d := b.now().UTC().Truncate(day); d.After(b.day) {
-		b.day, b.bytes, b.refused, b.stopped = d, 0, map[string]int{}, false
+		b.day, b.bytes, b.refused, b.stopped = d, 0, map[string]bool{}, false
 	}
 }
 
@@ -91,27 +91,29 @@ func (b *billing) explain(err error, lowered bool) error {
 	return b.tooMuch(", and for this " + f.what)
 }
 
-// refuse remembers that a merge was too much for what is left of the day: the
-// same, or more, need not be tried again before the next.
+// refuse remembers a batch that was too much for what is left of the day: it
+// need not be tried again before the next.
 func (b *billing) refuse(m *connector.Merge) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.today()
-	b.refused[laneOf(m)] = len(m.Batches)
+	if b.today(); len(m.Batches) == 1 {
+		b.refused[m.Batches[0].ID] = true
+	}
 }
 
-// hopeless is the error of a merge for which there was too little left before.
+// hopeless is the error of a merge with such a batch. It costs nothing, so that
+// a folder finds the batch and goes on with the others.
 func (b *billing) hopeless(m *connector.Merge) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.today()
-	if n, ok := b.refused[laneOf(m)]; ok && len(m.Batches) >= n {
-		return b.tooMuch("")
+	for _, batch := range m.Batches {
+		if b.refused[batch.ID] {
+			return b.tooMuch("")
+		}
 	}
 	return nil
 }
-
-func laneOf(m *connector.Merge) string { return m.Table.Name + " " + string(m.Batches[0].Lane) }
 
 // Billed is what the jobs of this process were billed for today; where there
 // is a limit for a day, also the merges of others before it began.
@@ -127,7 +129,7 @@ func (w *Warehouse) Billed() connector.Bill {
 // process.
 func (w *Warehouse) recall(ctx context.Context) error {
 	b := &w.billing
-	if b.most == 0 || b.recalled {
+	if b.most == 0 || b.isRecalled() {
 		return nil
 	}
 	text, err := w.statements.render("billed.sql", b.now().UTC().Truncate(day))
@@ -138,13 +140,21 @@ func (w *Warehouse) recall(ctx context.Context) error {
 		var n int64
 		err := scan(row[0], &n)
 		b.add(n, b.began)
-		b.recalled = err == nil
 		return err
 	})
 	if err != nil {
 		return fmt.Errorf("read what was billed today: %w", err)
 	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.recalled = true
 	return nil
+}
+
+func (b *billing) isRecalled() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.recalled
 }
 
 // readNames is what read.sql is made of.

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"vitalsink/connector"
-	"vitalsink/schemas"
 )
 
 // TestBilling: a job gets no more than is left of the day, none begins that is
@@ -53,27 +52,30 @@ func TestBilling(t *testing.T) {
 	}
 }
 
-// TestHopelessMerge: what was too much for the rest of a day, and more of it, is
-// not tried again that day; less is, and so is another lane.
+// TestHopelessMerge: a batch that was too much for the rest of a day is not
+// tried again that day, alone or with others; several that were are, in parts.
 func TestHopelessMerge(t *testing.T) {
 	clock := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 	b := &billing{most: 100, now: func() time.Time { return clock }}
-	of := func(lane connector.Lane, batches int) *connector.Merge {
-		m := &connector.Merge{Table: &schemas.Table{Name: "sleep"}, Batches: make([]connector.Registered, batches)}
-		m.Batches[0].Lane = lane
+	of := func(ids ...string) *connector.Merge {
+		m := &connector.Merge{}
+		for _, id := range ids {
+			m.Batches = append(m.Batches, connector.Registered{ID: id})
+		}
 		return m
 	}
-	b.refuse(of(connector.Late, 4))
-	for batches, want := range map[int]bool{3: false, 4: true, 5: true} {
-		if got := errors.Is(b.hopeless(of(connector.Late, batches)), connector.ErrBudget); got != want {
-			t.Errorf("%d batches: hopeless %v", batches, got)
+	b.refuse(of("a", "b", "c"))
+	b.refuse(of("b"))
+	for _, c := range []struct {
+		merge *connector.Merge
+		want  bool
+	}{{of("b"), true}, {of("a", "b"), true}, {of("a", "c"), false}, {of("a"), false}} {
+		if got := errors.Is(b.hopeless(c.merge), connector.ErrBudget); got != c.want {
+			t.Errorf("%v: hopeless %v", c.merge.Batches, got)
 		}
 	}
-	if err := b.hopeless(of(connector.Recent, 9)); err != nil {
-		t.Errorf("the other lane: %v", err)
-	}
 	clock = clock.Add(day)
-	if err := b.hopeless(of(connector.Late, 9)); err != nil {
+	if err := b.hopeless(of("b")); err != nil {
 		t.Errorf("the next day: %v", err)
 	}
 }
