@@ -12,7 +12,7 @@ var (
 	ErrTaken = errors.New("a batch is merged already")
 	// ErrRefused: a warehouse that works does not take a batch, whoever asks
 	// how often.
-	ErrRefused = errors.New("the warehouse refuses the batch")
+	ErrRefused = errors.New("the warehouse refuses this")
 	// ErrUnavailable: the warehouse cannot do it now, whoever asks; later it
 	// will. It was tried again for a while.
 	ErrUnavailable = errors.New("the warehouse does not answer as it should")

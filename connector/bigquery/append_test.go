@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -54,10 +55,10 @@ func newAppending(t testing.TB) *appending {
 	a := &appending{server: bigquerytest.NewWriteServer(t, writeDataset, catalogue), mem: memory.NewCheckedAllocator(memory.DefaultAllocator), sizes: &sizes{}}
 	t.Cleanup(func() { a.mem.AssertSize(t, 0) })
 	tuned := defaultLimits()
-	tuned.pause, tuned.tries = time.Microsecond, 4
+	tuned.pause, tuned.tries, tuned.unseen = time.Microsecond, 4, time.Millisecond
 	a.appender = &appender{
 		write: newWriteClient(t, append(a.server.Options(), a.sizes.option())...), parent: writeDataset,
-		catalogue: catalogue, tuned: &tuned, mem: a.mem,
+		catalogue: catalogue, log: slog.New(slog.DiscardHandler), tuned: &tuned, mem: a.mem,
 	}
 	return a
 }
@@ -323,8 +324,8 @@ func TestAppendSetUp(t *testing.T) {
 	b := a.batch("sleep", "b1", 1)
 	defer b.Record.Release()
 	a.parent = "projects/p/datasets/other_store"
-	if err := a.append(t.Context(), b); !errors.Is(err, connector.ErrConfiguration) {
-		t.Errorf("no such table: %v, want ErrConfiguration", err)
+	if err := a.append(t.Context(), b); !errors.Is(err, connector.ErrUnavailable) {
+		t.Errorf("no such table: %v, want ErrUnavailable", err)
 	}
 	a.parent = writeDataset
 	a.server.Inject(bigquerytest.Fault{Call: bigquerytest.CallAppendRows, Table: schemas.BatchesTable, Status: status.New(codes.InvalidArgument, "")})

@@ -116,7 +116,7 @@ func costTable(t testing.TB) string {
 		}
 	}
 	fmt.Fprintf(&b, "\n%s\n\n%s\n\n", wrap("What the queries of a fold every 5 minutes read: "+strings.Join(shares, "; ")+
-		". The largest merge, one of the late lane, reads "+strings.Join(largest, ", ")+". For "+strings.Join(tooMuch, " and ")+" users it stays pending until `--max-bytes-billed` is raised."), wrap(variantsText(t)))
+		". The largest merge, one of the late lane, reads "+strings.Join(largest, ", ")+". For "+strings.Join(tooMuch, " and ")+" users it stays pending until `--max-bytes-billed` is raised: to ten times that, so that it is not made in dear parts."), wrap(variantsText(t)))
 	return b.String()
 }
 
@@ -171,16 +171,18 @@ func (d deployment) exampleText() string {
 			of[c.what] += c.billed(leastBilled)
 		}
 		total := billed(probes, leastBilled) + billed(merge, leastBilled)
-		w := s.widths
+		w, folds := s.widths, float64(daysAMonth*24*time.Hour/d.interval)
+		queries, _, _ := d.month().dollars()
 		return fmt.Sprintf("**For example**, %s users, a fold every %d minutes, noon: today and yesterday have %s million samples. "+
 			"Of each the key and the version are %.0f bytes, all columns %.0f. The merge of recent samples looks their keys up three times, "+
 			"for the probe, the merge and the update, and replaces both days: %s million × (3 × %.0f + %.0f) bytes are %s. "+
 			"The log since 11:00 is %s, once by its keys and once as a whole, and the merge's own rows, read three times, %s. "+
-			"Together %s or $%.2f, and a month has %s such merges.",
+			"Together %s or $%.2f; a month has %s such merges, %s of the table's %s. Of the rest most is the late lane's: what comes weeks late "+
+			"touches weeks of days, and every tenth fold pays for them all.",
 			whole(d.users), int(d.interval.Minutes()), whole(days/1e6), w.probed, w.all,
 			whole(days/1e6), w.probed, w.all, size(days*(3*w.probed+w.all)),
 			size(f.log*(w.logProbed+w.logAll)), size(f.rows*(w.source+w.staged+w.inserted)),
-			size(total), total/tib*dollarsPerTiB, whole(float64(daysAMonth*24*time.Hour/d.interval)))
+			size(total), total/tib*dollarsPerTiB, whole(folds), dollars(folds*total/tib*dollarsPerTiB), dollars(queries))
 	}
 	return ""
 }

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"cloud.google.com/go/auth"
 	"cloud.google.com/go/bigquery"
 	"cloud.google.com/go/bigquery/storage/apiv1/storagepb"
 	"github.com/googleapis/gax-go/v2/apierror"
@@ -74,6 +75,14 @@ func explain(err error) error {
 	if s, ok := statusOf(err); ok {
 		return explainStatus(s)
 	}
+	var credentials *auth.Error
+	if errors.As(err, &credentials) && credentials.Response != nil && credentials.Response.StatusCode < 500 {
+		return &fault{class: connector.ErrConfiguration, what: "Google refuses the credentials" + hints["authError"]}
+	}
+	var dial *net.OpError
+	if errors.As(err, &dial) { // it tells of addresses, and of nothing else
+		return &fault{class: connector.ErrUnavailable, what: "no connection: " + dial.Error()}
+	}
 	var network net.Error
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.As(err, &network) {
 		return &fault{class: connector.ErrUnavailable, what: "the connection broke off"}
@@ -104,8 +113,14 @@ var (
 	}
 )
 
+// hints say what to do about reasons.
+var hints = map[string]string{
+	"accessNotConfigured": "; the API is not enabled in the project: gcloud services enable bigquery.googleapis.com bigquerystorage.googleapis.com",
+	"authError":           "; see GOOGLE_APPLICATION_CREDENTIALS, or: gcloud auth application-default login",
+}
+
 func explainText(reason string, code int, text string) error {
-	what := reason + namesIn(text)
+	what := reason + namesIn(text) + hints[reason]
 	passing := slices.IndexFunc(transient, func(t string) bool { return strings.Contains(text, t) })
 	switch {
 	case strings.Contains(text, raisedFenced):
@@ -139,7 +154,7 @@ var (
 	// there.
 	namedIn = regexp.MustCompile(`^(?:Not found|Access Denied|Already Exists): (?:Table|Dataset|Project|Job) [\w:.\-]+` +
 		`|(?:concurrent update against|serialize access to|outstanding against) table [\w:.\-]+` +
-		`|[Pp]ermission bigquery\.[\w.]+|Entity: projects/[\w/.\-]+`)
+		`|[Pp]ermission bigquery\.[\w.]+|does not have bigquery\.[\w.]+ permission|Invalid storage region: [\w\-]+|Entity: projects/[\w/.\-]+`)
 	numbers  = regexp.MustCompile(`\d{4,}`)
 	unfenced = regexp.MustCompile(`there must be one row in \w+`)
 	books    = regexp.MustCompile(`\{[a-z_0-9 ,=]*\}`)

@@ -5,9 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
+	"net/http"
+	"net/url"
 	"strings"
+	"syscall"
 	"testing"
 
+	"cloud.google.com/go/auth"
 	"cloud.google.com/go/bigquery"
 	"cloud.google.com/go/bigquery/storage/apiv1/storagepb"
 	"google.golang.org/api/googleapi"
@@ -69,6 +74,12 @@ func TestExplain(t *testing.T) {
 		{"grpc extra field", storageError(t, codes.InvalidArgument, storagepb.StorageError_SCHEMA_MISMATCH_EXTRA_FIELDS), connector.ErrUnavailable, ""},
 		{"grpc offset", storageError(t, codes.OutOfRange, storagepb.StorageError_OFFSET_OUT_OF_RANGE), nil, "OFFSET_OUT_OF_RANGE"},
 		{"connection", fmt.Errorf("post: %w", io.ErrUnexpectedEOF), connector.ErrUnavailable, ""},
+		{"no connection", &url.Error{Op: "Get", URL: "http://" + secret, Err: &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}}, connector.ErrUnavailable, "dial tcp: connection refused"},
+		{"credentials", &url.Error{Op: "Get", URL: "http://" + secret, Err: &auth.Error{Response: &http.Response{StatusCode: http.StatusBadRequest}, Body: []byte(secret)}}, connector.ErrConfiguration, "gcloud auth application-default login"},
+		{"credentials out of reach", &url.Error{Op: "Get", URL: "http://" + secret, Err: &auth.Error{Response: &http.Response{StatusCode: http.StatusServiceUnavailable}, Body: []byte(secret)}}, connector.ErrUnavailable, ""},
+		{"API off", restError(403, "accessNotConfigured", "BigQuery API has not been used in project "+secret), connector.ErrConfiguration, "gcloud services enable"},
+		{"may not create", restError(403, "accessDenied", "Access Denied: Project p: User does not have bigquery.datasets.create permission in project "+secret), connector.ErrConfiguration, "bigquery.datasets.create"},
+		{"no such place", restError(400, "invalid", "Invalid storage region: Mars"), connector.ErrRefused, "Mars"},
 		{"cancelled", fmt.Errorf("call: %w", context.Canceled), context.Canceled, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -83,7 +83,7 @@ func (w *Warehouse) connectStore(ctx context.Context) error {
 	store := storeOf(w.config.Dataset)
 	md, err := within(ctx, w.client.Dataset(store).Metadata)
 	if isNotFound(err) {
-		return w.notSetUp([]string{"dataset " + store + " is missing"}, "apply")
+		return w.notSetUp([]string{"dataset " + store + " is missing"}, "apply --location EU")
 	}
 	if err != nil {
 		return fmt.Errorf("read dataset %s: %w", store, err)

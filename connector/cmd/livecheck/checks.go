@@ -134,7 +134,7 @@ func planAgain(ctx context.Context, t *trial) (saw seen, err error) {
 }
 
 func workerPool(context.Context, *trial) (seen, error) {
-	return seen{}, hidden{"deploy with Terraform, let it receive, and stop it (a new revision will do): the log should have the line \"stopped\", " +
+	return seen{}, hidden{"deploy vitalsink as a worker pool, let it receive, and stop it (a new revision will do): the log should have the line \"stopped\", " +
 		"with what was received and folded, some seconds after the platform's notice of the stop. If it ends without that line, the wait is shorter than 7 seconds: nothing is lost, messages come again"}
 }
 

@@ -66,7 +66,8 @@ Storage APIs enabled. Best take a project with nothing else in it: then what the
 bill says is what this did.
 
 Exit codes: 0 all is as assumed, 1 failed, 2 wrong usage, 3 BigQuery does
-something else than vitalsink assumes: please report it, with the output of --json.
+something else than vitalsink assumes: please report it, with the output of
+FLAGS=--json. By way of make, all but 0 are 2.
 No values, ids or payloads are printed.`
 
 // streams are what the command writes to.
@@ -93,7 +94,10 @@ func execute(ctx context.Context, args []string, std streams) int {
 	if _, err = parser.Parse(args); left >= 0 {
 		return left
 	}
-	if err = errors.Join(err, o.check()); err != nil {
+	if err == nil {
+		err = o.check()
+	}
+	if err != nil {
 		fmt.Fprintln(std.err, "livecheck:", err)
 		return exitUsage
 	}

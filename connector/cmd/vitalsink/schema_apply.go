@@ -47,7 +47,7 @@ func schemaOf(ctx context.Context, f warehouseFlag) (*bigquery.Schema, error) {
 		return nil, err
 	}
 	if !location.isBigQuery() {
-		return nil, usage{fmt.Errorf("--warehouse %s: only BigQuery needs this (bigquery://PROJECT/DATASET); load and run make the tables of a DuckDB file", f.Warehouse)}
+		return nil, usage{errors.New("give --warehouse bigquery://PROJECT/DATASET; load and run make the tables of a DuckDB file")}
 	}
 	catalogue, err := schemas.Load()
 	if err != nil {
@@ -85,7 +85,11 @@ func (c *schemaPlanCommand) verdict(p *bigquery.Plan) error {
 	case refused > 0:
 		return attention{fmt.Sprintf("differences that need a person: %d", refused)}
 	case changes > 0:
-		return attention{fmt.Sprintf("differences: %d; mend them with: vitalsink schema apply --warehouse %s", changes, c.Warehouse)}
+		location := ""
+		if p.Location == "" {
+			location = " --location EU, or where you want the data"
+		}
+		return attention{fmt.Sprintf("differences: %d; mend them with: vitalsink schema apply --warehouse %s%s", changes, c.Warehouse, location)}
 	}
 	return nil
 }

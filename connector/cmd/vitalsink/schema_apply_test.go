@@ -48,7 +48,7 @@ func TestSchemaApply(t *testing.T) {
 	apply := []string{"schema", "apply", "--warehouse", s.url()}
 	load := []string{"load", "--warehouse", s.url(), events}
 
-	wants(t, s.says(t, exitFailed, load...), "dataset health_store is missing", "vitalsink schema apply --warehouse "+s.url())
+	wants(t, s.says(t, exitFailed, load...), "dataset health_store is missing", "vitalsink schema apply --location EU --warehouse "+s.url())
 	wants(t, s.says(t, exitAttention, plan...), "+ create dataset health_store", "+ create view    health.heartrate", "differences that need a person: 0")
 	wants(t, s.says(t, exitUsage, apply...), "say where to make it, such as --location EU")
 	wants(t, s.says(t, exitDone, append(apply, "--location", "EU")...), "+ create table   health_store.sleep_log", "+ fill fence     health_store.sleep_fence", "changes made: ")
