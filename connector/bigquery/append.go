@@ -102,7 +102,7 @@ func (a *appender) untilSeen(ctx context.Context, write func() error) error {
 			return err
 		}
 		a.told.Do(func() {
-			a.log.Warn("a table or a column was made so lately that writers do not see it; trying again", "for", a.limits().unseen)
+			a.log.Warn("writers do not see a table or a column; if it was made lately, they will in some minutes; trying again", "error", err, "for", a.limits().unseen)
 		})
 		if err := sleep(ctx, a.limits().unseen/60); err != nil {
 			return err

@@ -217,7 +217,7 @@ func TestColumnNotSeenYet(t *testing.T) {
 	w.ingest(t, snored(1))
 	w.fold(t)
 	w.sleepIs(t, "1", "7", "")
-	if n := strings.Count(log.String(), "writers do not see it"); n != 1 {
+	if n := strings.Count(log.String(), "writers do not see a table or a column"); n != 1 {
 		t.Errorf("said %d times, want once:\n%s", n, log.String())
 	}
 }
