@@ -141,7 +141,8 @@ func explainText(reason string, code int, text string) error {
 		code == http.StatusPreconditionFailed: // somebody else has changed it
 		return &fault{class: connector.ErrUnavailable, what: what}
 	case slices.Contains(setupReasons, reason), code == http.StatusUnauthorized, code == http.StatusForbidden, code == http.StatusNotFound:
-		missing := reason == "notFound" || code == http.StatusNotFound
+		// In a project that is not there nothing can be made.
+		missing := (reason == "notFound" || code == http.StatusNotFound) && !strings.Contains(text, "Not found: Project")
 		return &fault{class: connector.ErrConfiguration, what: what, missing: missing}
 	case reason == "resourcesExceeded", reason == "responseTooLarge":
 		return &fault{class: nil, what: what} // less at once may do

@@ -104,3 +104,13 @@ func TestExplain(t *testing.T) {
 		})
 	}
 }
+
+// TestMissing: a table that is not there can be made, but not in a project that
+// is not there.
+func TestMissing(t *testing.T) {
+	for text, want := range map[string]bool{"Not found: Table p:d.t": true, "Not found: Dataset p:d": true, "Not found: Project p": false} {
+		if got := isNotFound(explain(restError(404, "notFound", text))); got != want {
+			t.Errorf("%s: %v", text, got)
+		}
+	}
+}
