@@ -208,6 +208,9 @@ func (g *folding) plan(p *Pending) (merges []*Merge, newer int) {
 		if !g.known[b.ID] && !b.AppendedAt.Before(g.began) || g.left[b.ID] || g.failures[b.Table] >= maxFailures || len(g.lanes) > 0 && !slices.Contains(g.lanes, b.Lane) {
 			continue
 		}
+		if g.postponed(b) {
+			continue
+		}
 		m := open[b.Table]
 		switch {
 		case m == nil:
@@ -223,6 +226,19 @@ func (g *folding) plan(p *Pending) (merges []*Merge, newer int) {
 		m.Batches = append(m.Batches, b)
 	}
 	return merges, newer
+}
+
+// postponed tells whether a batch waits for tomorrow. That is a failure of its
+// table, but none that keeps the others from being tried.
+func (g *folding) postponed(b Registered) bool {
+	biller, ok := g.Warehouse.(Biller)
+	if !ok || !biller.Postponed(b.ID) {
+		return false
+	}
+	if g.failed[b.Table] == nil {
+		g.failed[b.Table] = fmt.Errorf("%w: batches wait for 00:00 UTC", ErrBudget)
+	}
+	return true
 }
 
 // joinFailed names the tables of each error.

@@ -41,6 +41,9 @@ type Warehouse interface {
 type Biller interface {
 	// Billed is what today has cost so far.
 	Billed() Bill
+	// Postponed tells whether a batch waits for tomorrow: a merge of nothing
+	// else was ErrBudget today.
+	Postponed(batchID string) bool
 }
 
 // Bill is what a warehouse has charged for in a day.

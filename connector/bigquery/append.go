@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"sync"
 	"time"
 
 	storage "cloud.google.com/go/bigquery/storage/apiv1"
@@ -35,7 +34,6 @@ type appender struct {
 	parent    string // projects/P/datasets/D_store
 	catalogue *schemas.Catalogue
 	log       *slog.Logger
-	told      sync.Once // that something is not seen
 
 	tuned *limits          // Optional, default defaultLimits.
 	mem   memory.Allocator // Optional, default Arrow's.
@@ -95,15 +93,16 @@ func (a *appender) append(ctx context.Context, b *connector.Batch) error {
 // untilSeen writes again while writers do not see a table or a column, for a
 // while.
 func (a *appender) untilSeen(ctx context.Context, write func() error) error {
-	for began := time.Now(); ; {
+	for began, told := time.Now(), false; ; {
 		err := write()
 		var f *fault
 		if !errors.As(err, &f) || !f.unseen || time.Since(began) > a.limits().unseen {
 			return err
 		}
-		a.told.Do(func() {
+		if !told {
+			told = true
 			a.log.Warn("writers do not see a table or a column; if it was made lately, they will in some minutes; trying again", "error", err, "for", a.limits().unseen)
-		})
+		}
 		if err := sleep(ctx, a.limits().unseen/60); err != nil {
 			return err
 		}
@@ -196,7 +195,7 @@ func (a *appender) commit(ctx context.Context, table string, names []string) err
 		return done, err
 	})
 	if err != nil {
-		return fmt.Errorf("commit streams: %w", err)
+		return fmt.Errorf("commit streams: %w", settled(err))
 	}
 	if done.GetCommitTime() != nil {
 		return nil
@@ -205,13 +204,23 @@ func (a *appender) commit(ctx context.Context, table string, names []string) err
 	// are already, it was by a call of ours whose reply was lost.
 	for _, e := range done.GetStreamErrors() {
 		if e.GetCode() != storagepb.StorageError_STREAM_ALREADY_COMMITTED {
-			return fmt.Errorf("commit streams: %w", explainStorage(e))
+			return fmt.Errorf("commit streams: %w", settled(explainStorage(e)))
 		}
 	}
 	if len(done.GetStreamErrors()) == 0 {
 		return errors.New("commit streams: neither a time of commit nor an error")
 	}
 	return nil
+}
+
+// settled is the error of a commit, after which nothing may be written again
+// under the batch's name: the streams may be committed all the same.
+func settled(err error) error {
+	var f *fault
+	if errors.As(err, &f) && f.unseen {
+		return &fault{class: f.class, what: f.what}
+	}
+	return err
 }
 
 // register enters the batch into the registry.

@@ -65,7 +65,7 @@ func TestBudgetOfDay(t *testing.T) {
 		last  string // step that begins
 		error bool   // it is stopped
 	}{
-		{leastBilled, "billed", false}, {3 * leastBilled, "pending", false}, {4 * leastBilled, "probe", true}, {6 * leastBilled, "merge", true},
+		{leastBilled, "billed", false}, {3 * leastBilled, "pending", false}, {4 * leastBilled, "probe", true}, {6 * leastBilled, "pending", true}, // again, after a merge that was not begun
 	} {
 		w = begin(spent + test.left)
 		before := len(s.server.Jobs())
@@ -80,6 +80,9 @@ func TestBudgetOfDay(t *testing.T) {
 		last := jobs[len(jobs)-1]
 		if i := slices.IndexFunc(jobs, func(j bigquerytest.Job) bool { return j.Error != nil }); i >= 0 {
 			last = jobs[i]
+		}
+		if slices.ContainsFunc(jobs, func(j bigquerytest.Job) bool { return j.Labels["step"] == "merge" }) {
+			t.Errorf("with %d left a merge was begun", test.left)
 		}
 		if last.Labels["step"] != test.last || (last.Error != nil) != test.error {
 			t.Errorf("with %d left the last job is %s, %v; want %s", test.left, last.Labels["step"], last.Error, test.last)
@@ -103,5 +106,31 @@ func TestNoEstimate(t *testing.T) {
 	names.Log = "missing"
 	if n := s.estimate(t.Context(), &connector.Merge{Table: s.Catalogue().Table("sleep")}, names); n.Valid {
 		t.Errorf("estimate: %v", n)
+	}
+}
+
+// TestPostponedBatch: a batch that waits for the next day does not keep others
+// of its table from being folded, nor is it looked for again and again.
+func TestPostponedBatch(t *testing.T) {
+	s := openTest(t)
+	s.billing.most = 1 << 40
+	s.ingest(t, sleepOf(1))
+	p, err := s.Pending(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.billing.refuse(&connector.Merge{Batches: p.Batches}, s.billing.date())
+	s.ingest(t, sleepOf(2))
+	before := len(s.jobs("pending"))
+	f, err := s.folder().Fold(context.Background())
+	if !connector.IsBudget(err) || f.Books.Applied != 1 {
+		t.Errorf("folded: %+v, %v", f, err)
+	}
+	if n := len(s.jobs("pending")) - before; n != 2 {
+		t.Errorf("it looked %d times", n)
+	}
+	s.billing.now = func() time.Time { return time.Now().Add(day) }
+	if f := s.fold(t); f.Books.Stale != 1 {
+		t.Errorf("the next day: %+v", f)
 	}
 }

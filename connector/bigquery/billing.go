@@ -57,9 +57,9 @@ func (b *billing) add(n int64, made time.Time) {
 // left of the day, which BigQuery sees to, for it begins no statement that
 // needs more. lowered tells that this is less than was asked for. The error is
 // connector.ErrBudget if nothing is left, or less than the job is likely to
-// take; but what is likely to take more than half of a day is tried, or its
-// turn might never come.
-func (b *billing) allow(limit, likely int64) (most int64, lowered bool, err error) {
+// take; but what cannot be made less, alone, is tried while the day is fresh, or
+// its turn might never come.
+func (b *billing) allow(limit, likely int64, alone bool) (most int64, lowered bool, err error) {
 	if b.most == 0 {
 		return limit, false, nil
 	}
@@ -67,7 +67,8 @@ func (b *billing) allow(limit, likely int64) (most int64, lowered bool, err erro
 	defer b.mu.Unlock()
 	b.today()
 	left := b.most - b.bytes
-	if left <= 0 || likely > left && likely <= b.most/2 {
+	fresh := left >= b.most/10*9
+	if left <= 0 || likely > left && !(alone && fresh) {
 		b.stopped = true
 		return 0, false, b.tooMuch("")
 	}
@@ -91,28 +92,32 @@ func (b *billing) explain(err error, lowered bool) error {
 	return b.tooMuch(", and for this " + f.what)
 }
 
-// refuse remembers a batch that was too much for what is left of the day: it
-// need not be tried again before the next.
-func (b *billing) refuse(m *connector.Merge) {
+// date is the day that it is.
+func (b *billing) date() time.Time {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.today(); len(m.Batches) == 1 {
+	b.today()
+	return b.day
+}
+
+// refuse remembers a batch that was too much for what was left of that day: it
+// need not be tried again before the next.
+func (b *billing) refuse(m *connector.Merge, that time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.today(); len(m.Batches) == 1 && b.day.Equal(that) {
 		b.refused[m.Batches[0].ID] = true
 	}
 }
 
-// hopeless is the error of a merge with such a batch. It costs nothing, so that
-// a folder finds the batch and goes on with the others.
-func (b *billing) hopeless(m *connector.Merge) error {
+// Postponed tells whether a batch waits for the next day, for it was too much
+// for what is left of this one.
+func (w *Warehouse) Postponed(batchID string) bool {
+	b := &w.billing
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.today()
-	for _, batch := range m.Batches {
-		if b.refused[batch.ID] {
-			return b.tooMuch("")
-		}
-	}
-	return nil
+	return b.refused[batchID]
 }
 
 // Billed is what the jobs of this process were billed for today; where there

@@ -16,19 +16,20 @@ func TestBilling(t *testing.T) {
 	for _, step := range []struct {
 		name          string
 		limit, likely int64
+		alone         bool
 		most          int64
 		lowered       bool
 		refused       bool
 		billed        int64
 	}{
-		{"all of its own", 60, 50, 60, false, false, 55},
-		{"what is left", 60, 45, 45, true, false, 40},
-		{"likely to be too much", 60, 6, 0, false, true, 0},
-		{"likely to be too much for any day", 60, 70, 5, true, false, 0},
-		{"less than is left", 4, 0, 4, false, false, 5},
-		{"nothing is left", 4, 0, 0, false, true, 0},
+		{"more than the day, but alone", 60, 170, true, 60, false, false, 55},
+		{"what is left", 60, 45, false, 45, true, false, 40},
+		{"likely to be too much", 60, 6, false, 0, false, true, 0},
+		{"the same alone, and the day is not fresh", 60, 70, true, 0, false, true, 0},
+		{"less than is left", 4, 0, false, 4, false, false, 5},
+		{"nothing is left", 4, 0, true, 0, false, true, 0},
 	} {
-		most, lowered, err := b.allow(step.limit, step.likely)
+		most, lowered, err := b.allow(step.limit, step.likely, step.alone)
 		if most != step.most || lowered != step.lowered || errors.Is(err, connector.ErrBudget) != step.refused {
 			t.Errorf("%s: %d, lowered %v, %v", step.name, most, lowered, err)
 		}
@@ -38,25 +39,25 @@ func TestBilling(t *testing.T) {
 		t.Errorf("stopped %v after %d bytes", b.stopped, b.bytes)
 	}
 	clock = clock.Add(23 * time.Hour)
-	if _, _, err := b.allow(1, 0); !errors.Is(err, connector.ErrBudget) {
+	if _, _, err := b.allow(1, 0, true); !errors.Is(err, connector.ErrBudget) {
 		t.Errorf("late on the same day: %v", err)
 	}
 	clock = clock.Add(time.Hour)
-	if most, _, err := b.allow(100, 0); most != 100 || err != nil || b.stopped {
+	if most, _, err := b.allow(100, 0, false); most != 100 || err != nil || b.stopped {
 		t.Errorf("the next day: %d, %v, stopped %v", most, err, b.stopped)
 	}
 	if none := (&billing{now: time.Now}); none.most != 0 {
 		t.Error("there is a limit")
-	} else if most, lowered, err := none.allow(7, 9); most != 7 || lowered || err != nil {
+	} else if most, lowered, err := none.allow(7, 9, false); most != 7 || lowered || err != nil {
 		t.Errorf("without a limit: %d, %v, %v", most, lowered, err)
 	}
 }
 
-// TestHopelessMerge: a batch that was too much for the rest of a day is not
-// tried again that day, alone or with others; several that were are, in parts.
-func TestHopelessMerge(t *testing.T) {
+// TestPostponed: a batch that was too much for the rest of a day, by itself, waits
+// for the next; but not if the day is over when that is known.
+func TestPostponed(t *testing.T) {
 	clock := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
-	b := &billing{most: 100, now: func() time.Time { return clock }}
+	w := &Warehouse{billing: billing{most: 100, now: func() time.Time { return clock }}}
 	of := func(ids ...string) *connector.Merge {
 		m := &connector.Merge{}
 		for _, id := range ids {
@@ -64,18 +65,15 @@ func TestHopelessMerge(t *testing.T) {
 		}
 		return m
 	}
-	b.refuse(of("a", "b", "c"))
-	b.refuse(of("b"))
-	for _, c := range []struct {
-		merge *connector.Merge
-		want  bool
-	}{{of("b"), true}, {of("a", "b"), true}, {of("a", "c"), false}, {of("a"), false}} {
-		if got := errors.Is(b.hopeless(c.merge), connector.ErrBudget); got != c.want {
-			t.Errorf("%v: hopeless %v", c.merge.Batches, got)
-		}
+	first := w.billing.date()
+	w.billing.refuse(of("a", "c"), first)
+	w.billing.refuse(of("b"), first)
+	if !w.Postponed("b") || w.Postponed("a") || !w.Billed().Paused {
+		t.Errorf("b waits: %v, a: %v, paused: %v", w.Postponed("b"), w.Postponed("a"), w.Billed().Paused)
 	}
 	clock = clock.Add(day)
-	if err := b.hopeless(of("b")); err != nil {
-		t.Errorf("the next day: %v", err)
+	w.billing.refuse(of("late"), first)
+	if w.Postponed("b") || w.Postponed("late") || w.Billed().Paused {
+		t.Error("the next day: something still waits")
 	}
 }

@@ -248,6 +248,22 @@ func TestTableNotSeenYet(t *testing.T) {
 	}
 }
 
+// TestCommitBeforeNotFound: after a commit nothing is written again under the
+// same name, whatever is not found then, or the batch had more rows than it
+// says.
+func TestCommitBeforeNotFound(t *testing.T) {
+	s := openTest(t)
+	s.hurry()
+	s.server.Inject(bigquerytest.Fault{Call: bigquerytest.CallBatchCommitWriteStreams, Effect: bigquerytest.LoseReply, Status: mustStatus(t, storagepb.StorageError_TABLE_NOT_FOUND)})
+	if err := (mortal{s, context.Background()}).work(sleepOf(1)); !errors.Is(err, connector.ErrUnavailable) {
+		t.Errorf("append: %v, want ErrUnavailable", err)
+	}
+	s.ingest(t, sleepOf(1))
+	if f := s.fold(t); f.Books.Registered != 1 {
+		t.Errorf("folded: %+v", f.Books)
+	}
+}
+
 func mustStatus(t testing.TB, code storagepb.StorageError_StorageErrorCode) *status.Status {
 	t.Helper()
 	s, err := status.New(codes.NotFound, "").WithDetails(&storagepb.StorageError{Code: code})

@@ -76,7 +76,7 @@ func explain(err error) error {
 		return explainStatus(s)
 	}
 	var credentials *auth.Error
-	if errors.As(err, &credentials) && credentials.Response != nil && credentials.Response.StatusCode < 500 {
+	if errors.As(err, &credentials) && credentials.Response != nil && credentials.Response.StatusCode < 500 && !credentials.Temporary() {
 		return &fault{class: connector.ErrConfiguration, what: "Google refuses the credentials" + hints["authError"]}
 	}
 	var dial *net.OpError
@@ -201,7 +201,7 @@ func storageErrorOf(s *status.Status) storagepb.StorageError_StorageErrorCode {
 // setupCodes do not go away by themselves. InvalidArgument is one of them: rows
 // that are to blame are named apart from it.
 var setupCodes = []codes.Code{
-	codes.InvalidArgument, codes.PermissionDenied, codes.Unauthenticated, codes.Unimplemented,
+	codes.InvalidArgument, codes.PermissionDenied, codes.Unauthenticated, codes.NotFound, codes.Unimplemented,
 }
 
 func explainStatus(s *status.Status) error {
@@ -227,7 +227,7 @@ func explainStatus(s *status.Status) error {
 		return context.Canceled
 	case code == codes.NotFound && strings.Contains(s.Message(), "/streams/"): // not everywhere yet
 		return &fault{class: connector.ErrUnavailable, what: what}
-	case code == codes.NotFound: // as above
+	case code == codes.NotFound && (strings.Contains(s.Message(), "/tables/") || strings.Contains(s.Message(), "Not found: Table")): // as above
 		return &fault{class: connector.ErrUnavailable, what: what, unseen: true}
 	case slices.Contains(setupCodes, code):
 		return &fault{class: connector.ErrConfiguration, what: what}

@@ -37,6 +37,7 @@ type statement struct {
 	parameters []bigquery.QueryParameter
 	limit      int64 // bytes that may be billed
 	likely     int64 // bytes that it is likely to be billed for
+	alone      bool  // it cannot be made less
 	lowered    bool  // limit is what is left of the day's
 }
 
@@ -122,7 +123,7 @@ func (w *Warehouse) attempt(ctx context.Context, s statement, id string, holds f
 // our own, when Google's client has asked twice because an answer was lost. It
 // lowers the statement's limit to what is left of the day's.
 func (w *Warehouse) submit(ctx context.Context, s *statement, id string) (job *bigquery.Job, attached bool, err error) {
-	if s.limit, s.lowered, err = w.billing.allow(s.limit, s.likely); err != nil {
+	if s.limit, s.lowered, err = w.billing.allow(s.limit, s.likely, s.alone); err != nil {
 		return nil, false, err
 	}
 	q := w.client.Query(s.text)

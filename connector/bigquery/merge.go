@@ -32,12 +32,10 @@ const (
 // batch is looked up, and changed, in fewer days a statement. If that does not
 // help it may take all of MaxBytesBilled.
 func (w *Warehouse) Merge(ctx context.Context, m *connector.Merge) (connector.MergeBooks, error) {
-	if err := w.billing.hopeless(m); err != nil {
-		return connector.MergeBooks{}, err
-	}
+	today := w.billing.date()
 	books, err := w.mergeLive(ctx, m)
 	if errors.Is(err, connector.ErrBudget) {
-		w.billing.refuse(m)
+		w.billing.refuse(m, today)
 	}
 	return books, err
 }
@@ -237,7 +235,7 @@ func (w *Warehouse) runMerge(ctx context.Context, m *connector.Merge, names merg
 	}
 	var books connector.MergeBooks
 	err = w.script(ctx, statement{
-		step: "merge", table: m.Table.Name, text: script, limit: limit, likely: bytes.estimated.Int64,
+		step: "merge", table: m.Table.Name, text: script, limit: limit, likely: bytes.estimated.Int64, alone: len(m.Batches) == 1,
 		parameters: []bigquery.QueryParameter{
 			{Name: "fence", Value: m.Fence}, {Name: "ids", Value: idsOf(m)}, {Name: "registered", Value: m.Rows()},
 			{Name: "merge_id", Value: m.ID}, {Name: "merged_at", Value: m.MergedAt},
