@@ -67,8 +67,8 @@ func (b *billing) allow(limit, likely int64, alone bool) (most int64, lowered bo
 	defer b.mu.Unlock()
 	b.today()
 	left := b.most - b.bytes
-	fresh := left >= b.most/10*9
-	if left <= 0 || likely > left && !(alone && fresh) {
+	tried := alone && left >= b.most/10*9
+	if left <= 0 || likely > left && !tried {
 		b.stopped = true
 		return 0, false, b.tooMuch("")
 	}
