@@ -142,10 +142,18 @@ func printBooks(out io.Writer, l connector.Landed, f connector.Folded) error {
 	fmt.Fprintf(w, "rows logged\t%d = %d appended + %d about quarantine\n", logged, b.Rows, logged-b.Rows)
 	fmt.Fprintf(w, "rows folded\t%d = %d applied + %d superseded + %d stale\n",
 		f.Books.Registered, f.Books.Applied, f.Books.Superseded, f.Books.Stale)
-	if earlier := f.Books.Registered - logged; earlier > 0 {
+	earlier, pending := 0, 0
+	for table, books := range l.Tables {
+		pending += max(0, books.Rows-f.Tables[table].Registered)
+	}
+	for table, books := range f.Tables {
+		earlier += max(0, books.Registered-l.Tables[table].Rows)
+	}
+	if earlier > 0 {
 		fmt.Fprintf(w, "\t%d of them were pending from before\n", earlier)
-	} else if earlier < 0 {
-		fmt.Fprintf(w, "pending\t%d rows are logged and not folded; the next fold takes them\n", -earlier)
+	}
+	if pending > 0 {
+		fmt.Fprintf(w, "pending\tat least %d rows are logged and not folded; the next fold takes them\n", pending)
 	}
 	if b.VersionsClamped > 0 {
 		fmt.Fprintf(w, "clamped\t%d messages had a version time in the future, and rank by their publication\n", b.VersionsClamped)
