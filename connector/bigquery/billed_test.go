@@ -65,7 +65,7 @@ func TestBudgetOfDay(t *testing.T) {
 		last  string // step that begins
 		error bool   // it is stopped
 	}{
-		{leastBilled, "billed", false}, {3 * leastBilled, "pending", false}, {4 * leastBilled, "probe", true}, {6 * leastBilled, "pending", true}, // again, after a merge that was not begun
+		{leastBilled, "billed", false}, {2 * leastBilled, "pending", true}, {3 * leastBilled, "pending", false}, {4 * leastBilled, "probe", true}, {6 * leastBilled, "pending", true}, // again, after a merge that was not begun
 	} {
 		w = begin(spent + test.left)
 		before := len(s.server.Jobs())

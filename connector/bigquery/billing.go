@@ -34,7 +34,7 @@ type billing struct {
 	bytes    int64
 	recalled bool            // what others were billed for is in bytes
 	refused  map[string]bool // batches that were too much by themselves that day
-	stopped  bool            // a job was not begun that day
+	stopped  bool            // a job was not begun that day, or had too little left
 }
 
 // today makes room for a new day. The caller holds mu.
@@ -89,6 +89,8 @@ func (b *billing) explain(err error, lowered bool) error {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.today()
+	b.stopped = true
 	return b.tooMuch(", and for this " + f.what)
 }
 

@@ -185,7 +185,8 @@ func TestGivenUpIsNotGivenBack(t *testing.T) {
 				t.Errorf("afterwards the source says %v", closed)
 			}
 			acknowledgeAll(t, s) // what is on its way has arrived then
-			if got := nacks.Load(); got != c.nacks {
+			// One that was given back may have been delivered once more in between.
+			if got := nacks.Load(); got < c.nacks || (got > 0) != (c.nacks > 0) {
 				t.Errorf("%d messages were given back, want %d", got, c.nacks)
 			}
 		})
