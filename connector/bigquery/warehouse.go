@@ -25,6 +25,10 @@ const maxPending = 500
 // defaultMaxBytesBilled is what one job may be billed for.
 const defaultMaxBytesBilled = 1 << 40
 
+// silence is how long the first answer may take before somebody is told that it
+// is waited for: nothing else happens until it is there.
+const silence = 3 * time.Second
+
 // Warehouse is two datasets of a project. Close it.
 type Warehouse struct {
 	config     Config
@@ -81,7 +85,11 @@ func newWarehouse(ctx context.Context, cfg Config) (*Warehouse, error) {
 func (w *Warehouse) connectStore(ctx context.Context) error {
 	// Jobs run where the data is.
 	store := storeOf(w.config.Dataset)
+	waiting := time.AfterFunc(silence, func() {
+		w.config.Log.Warn("no answer from BigQuery yet", "dataset", w.config.Project+"."+store, "waiting", callTimeout)
+	})
 	md, err := within(ctx, w.client.Dataset(store).Metadata)
+	waiting.Stop()
 	if isNotFound(err) {
 		return w.notSetUp([]string{"dataset " + store + " is missing"}, "apply --location EU")
 	}
