@@ -2,6 +2,8 @@ package connector
 
 import (
 	"context"
+	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -20,6 +22,26 @@ type Message struct {
 	hand     *hand
 	open     atomic.Int32 // batches that hold a part of it
 	failed   atomic.Bool
+	mu       sync.Mutex
+	refused  []int32
+}
+
+// Refused are the positions of the samples of the message that are in
+// quarantine; -1 among them stands for the whole message. It is complete when
+// Ack is called.
+func (m *Message) Refused() []int32 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(m.refused)
+}
+
+// refuse remembers what of the message goes to quarantine.
+func (m *Message) refuse(refusals []transforms.Refusal) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for i := range refusals {
+		m.refused = append(m.refused, refusals[i].Position())
+	}
 }
 
 // done settles the part of the message that one batch held. With the last

@@ -36,6 +36,7 @@ func (b *openBatch) add(m *Message, d *transforms.Decoded) int64 {
 	}
 	if b.table.Name == schemas.QuarantineTable {
 		b.builder.AppendQuarantine(d)
+		m.refuse(d.Refusals())
 		for _, why := range d.Refusals() {
 			b.reasons[why.Reason]++
 		}

@@ -1,7 +1,6 @@
 package transforms
 
 import (
-	"encoding/json"
 	"maps"
 	"math"
 	"slices"
@@ -65,11 +64,9 @@ func (b *Builder) Append(d *Decoded) {
 	}
 	b.rows += d.Rows
 	b.bytes += int64(d.bytes)
-	if d.Resource != "" {
-		b.resources[d.Resource] = struct{}{}
-	}
+	b.countResources(d)
 	for i := range b.table.Columns {
-		c := &b.table.Columns[i]
+		c := &d.rt.plan.table.Columns[i]
 		switch {
 		case len(c.Paths()) > 0:
 			b.values(i, d)
@@ -95,7 +92,7 @@ func (b *Builder) Append(d *Decoded) {
 
 // values appends a column that has a path.
 func (b *Builder) values(i int, d *Decoded) {
-	c, field := &b.table.Columns[i], b.columns.Field(i)
+	c, field := &d.rt.plan.table.Columns[i], b.columns.Field(i)
 	var missing *cell
 	if c.Default != nil {
 		missing = &cell{str: []byte(*c.Default)}
@@ -243,8 +240,26 @@ func (b *Builder) version(i int, d *Decoded, position int32) {
 	case "_message_id":
 		field.(*array.StringBuilder).Append(d.who.id)
 	case "_deleted":
-		field.(*array.BooleanBuilder).Append(false)
+		field.(*array.BooleanBuilder).Append(d.deletes())
+	default: // of which a tombstone says nothing
+		appendCell(field, &b.table.Columns[i], nil)
 	}
+}
+
+// countResources enters the resources of d's rows.
+func (b *Builder) countResources(d *Decoded) {
+	if d.Resource != "" {
+		b.resources[d.Resource] = struct{}{}
+	}
+	column := slices.IndexFunc(b.table.Columns, func(c schemas.Column) bool { return c.Computed == schemas.ComputedResource })
+	if !d.deletes() || d.Table.Name != schemas.TimeseriesTable {
+		return
+	}
+	d.reader.eachRow(column, func(row int32, v *cell) {
+		if v != nil && !d.reader.dead[row] {
+			b.resources[string(v.str)] = struct{}{}
+		}
+	})
 }
 
 func (b *Builder) countDays(d *Decoded) {
@@ -316,12 +331,11 @@ func (b *Builder) quarantine(d *Decoded, why *Refusal, part int, piece []byte) {
 		case "event_type":
 			appendText(field, d.eventTypeText())
 		case "attributes":
-			if !first || len(d.message.Attributes) == 0 {
+			if !first {
 				field.AppendNull()
 				continue
 			}
-			text, _ := json.Marshal(d.message.Attributes) // a map of strings always can
-			appendText(field, string(text))
+			appendText(field, d.message.attributesText())
 		case "payload_bytes":
 			appendScalar(field, int64(len(d.message.Data)))
 		case "payload":

@@ -74,6 +74,9 @@ type Decoded struct {
 	bytes   int // that the rows take in Arrow, about
 }
 
+// deletes tells whether the rows are tombstones.
+func (d *Decoded) deletes() bool { return d.rt != nil && d.rt.plan.deletes != nil }
+
 // Refusals are the reasons why the message, or samples of it, were refused.
 func (d *Decoded) Refusals() []Refusal { return d.refused }
 

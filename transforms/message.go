@@ -3,6 +3,8 @@ package transforms
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"encoding/json"
+	"maps"
 	"math"
 	"time"
 )
@@ -36,6 +38,7 @@ const (
 	attrEventTime           = "event-time"
 	attrOriginalMessageID   = "original-message-id"
 	attrOriginalPublishTime = "original-publish-time"
+	attrAsOf                = "as-of" // AsOf, where a message is kept or told on
 	// Written by Pub/Sub itself when it moves a message to a dead-letter topic.
 	attrDeadLetterPublishTime = "CloudPubSubDeadLetterSourceTopicPublishTime"
 )
@@ -48,6 +51,33 @@ func (m *Message) attribute(name, older string) string {
 	return m.Attributes[older]
 }
 
+// attributesText is the attributes as JSON, "" if there are none. What of a
+// message is not in them or in its bytes, and counts, is put among them.
+func (m *Message) attributesText() string {
+	all := m.Attributes
+	if !m.AsOf.IsZero() {
+		all = maps.Clone(all)
+		if all == nil {
+			all = map[string]string{}
+		}
+		all[attrAsOf] = m.AsOf.UTC().Format(time.RFC3339Nano)
+	}
+	if len(all) == 0 {
+		return ""
+	}
+	text, _ := json.Marshal(all) // a map of strings always can
+	return string(text)
+}
+
+// FirstID is the id that the message had before any replay: the _message_id of
+// its rows.
+func (m *Message) FirstID() string {
+	if v := m.Attributes[attrOriginalMessageID]; v != "" {
+		return v
+	}
+	return m.ID
+}
+
 // identity is what of a message's delivery goes into the versions of its rows.
 // A replayed or dead-lettered message keeps the one it had first.
 type identity struct {
@@ -58,10 +88,7 @@ type identity struct {
 }
 
 func (m *Message) identity() identity {
-	who := identity{id: m.ID, publish: m.PublishTime.UnixMicro()}
-	if v := m.Attributes[attrOriginalMessageID]; v != "" {
-		who.id = v
-	}
+	who := identity{id: m.FirstID(), publish: m.PublishTime.UnixMicro()}
 	for _, name := range []string{attrOriginalPublishTime, attrDeadLetterPublishTime} {
 		if t, ok := parseTimestamp([]byte(m.Attributes[name])); ok {
 			who.publish = t
@@ -71,6 +98,8 @@ func (m *Message) identity() identity {
 	who.asOf = who.publish
 	if !m.AsOf.IsZero() {
 		who.asOf = m.AsOf.UnixMicro()
+	} else if t, ok := parseTimestamp([]byte(m.Attributes[attrAsOf])); ok {
+		who.asOf = t
 	}
 	who.eventTime = who.publish
 	if t, ok := parseTimestamp([]byte(m.Attributes[attrEventTime])); ok {

@@ -1,6 +1,7 @@
 package transforms
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,11 +12,12 @@ import (
 // plan is how events of one table (for samples: of one shape) are read: the
 // catalogue's paths as tries of field names.
 type plan struct {
-	table    *schemas.Table
-	root     *node // the envelope
-	data     *node // the object under data; samples: what they share
-	sample   *node // samples: one sample
-	lone     *node // samples: one that brings its own context (data is a list)
+	table    *schemas.Table // as the events say it
+	deletes  *schemas.Table // whose rows the events delete; nil if they bring rows
+	root     *node          // the envelope
+	data     *node          // the object under data; samples: what they share
+	sample   *node          // samples: one sample
+	lone     *node          // samples: one that brings its own context (data is a list)
 	required []int
 	defaults []string // by column, "" if none
 	shared   []bool   // by column: has paths, but none within a sample
@@ -25,6 +27,9 @@ type plan struct {
 	partition int
 	user      int
 }
+
+// lands is the table that the rows are for.
+func (p *plan) lands() *schemas.Table { return cmp.Or(p.deletes, p.table) }
 
 // samples tells whether an event of the plan has a row per sample.
 func (p *plan) samples() bool { return p.table.Rows == schemas.RowsSamples }
@@ -221,6 +226,7 @@ type router struct {
 	catalogue *schemas.Catalogue
 	plans     map[string]*plan        // by table
 	shapes    map[schemas.Shape]*plan // of timeseries; "" is unknown
+	deletions map[string]*plan        // by table
 	seen      map[string]*route       // by event type
 }
 
@@ -229,7 +235,15 @@ const maxRoutes = 4096
 
 func newRouter(c *schemas.Catalogue) (*router, error) {
 	r := &router{
-		catalogue: c, plans: map[string]*plan{}, shapes: map[schemas.Shape]*plan{}, seen: map[string]*route{},
+		catalogue: c, plans: map[string]*plan{}, shapes: map[schemas.Shape]*plan{}, deletions: map[string]*plan{}, seen: map[string]*route{},
+	}
+	for _, t := range c.Versioned() {
+		p, err := newPlan(t.Tombstones(), "")
+		if err != nil {
+			return nil, err
+		}
+		p.deletes = t
+		r.deletions[t.Name] = p
 	}
 	for _, t := range c.Tables {
 		if t.Rows == "" {
@@ -267,6 +281,9 @@ func (r *router) route(eventType string) *route {
 }
 
 func (r *router) find(eventType string) *route {
+	if table, ok := strings.CutPrefix(eventType, deletedPrefix); ok && r.deletions[table] != nil {
+		return &route{eventType: strings.Clone(eventType), plan: r.deletions[table], discriminator: -1, known: true}
+	}
 	t := r.catalogue.Route(eventType)
 	rt := &route{eventType: strings.Clone(eventType), discriminator: -1, known: true}
 	parts := strings.Split(rt.eventType, ".") // daily.data.RESOURCE.created

@@ -38,6 +38,10 @@ type Refusal struct {
 	index  int32  // position of the sample, or wholeMessage
 }
 
+// Position is that of the sample in its message, -1 if it is about the whole
+// message.
+func (r *Refusal) Position() int32 { return r.index }
+
 // Error makes a refusal of a whole message an error within the package.
 func (r *Refusal) Error() string {
 	if r.Path == "" {

@@ -12,7 +12,7 @@ import (
 // settle decides what becomes of the rows that were read.
 func (d *Decoded) settle(rt *route) {
 	r := d.reader
-	d.rt, d.Table = rt, rt.plan.table
+	d.rt, d.Table = rt, rt.plan.lands()
 	d.RowsDecoded = int(r.rows)
 	d.Resource, d.Late = "", false
 	if rt.plan.samples() {
@@ -122,7 +122,7 @@ func (d *Decoded) pathOf(c *schemas.Column, index int32) string {
 // rowPath is where a row's object stands in the event.
 func (d *Decoded) rowPath(index int32) string {
 	switch {
-	case d.Table.Rows == schemas.RowsEvent:
+	case d.rt.plan.table.Rows == schemas.RowsEvent:
 		return "$"
 	case !d.rt.plan.samples() || !d.reader.sawList:
 		return "$.data"
@@ -216,7 +216,7 @@ func (d *Decoded) checkSizes() {
 	for _, e := range r.extras {
 		sizes[e.row] += e.end - e.start
 	}
-	if d.Table.Rows == schemas.RowsEvent {
+	if d.rt.plan.table.Rows == schemas.RowsEvent {
 		sizes[0] += len(d.body)
 	}
 	for row, size := range sizes {
