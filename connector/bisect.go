@@ -128,7 +128,8 @@ func (s *bisection) decodeAgain(decoder *transforms.Decoder, quarantine *openBat
 		}
 		if positions != nil {
 			d.RefuseRows(positions)
-			quarantine.add(m, d)
+			m.note(d)
+			part{quarantine, true}.add(m, d)
 		}
 		if d.Outcome != transforms.Quarantined {
 			books.count(d)

@@ -2,7 +2,6 @@ package connector
 
 import (
 	"context"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -23,24 +22,26 @@ type Message struct {
 	open     atomic.Int32 // batches that hold a part of it
 	failed   atomic.Bool
 	mu       sync.Mutex
+	outcome  transforms.Outcome
 	refused  []int32
 }
 
-// Refused are the positions of the samples of the message that are in
-// quarantine; -1 among them stands for the whole message. It is complete when
+// Outcome is what became of the message, and the positions of those of its
+// samples that are in quarantine; -1 is the whole message. It is settled when
 // Ack is called.
-func (m *Message) Refused() []int32 {
+func (m *Message) Outcome() (transforms.Outcome, []int32) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return slices.Clone(m.refused)
+	return m.outcome, m.refused
 }
 
-// refuse remembers what of the message goes to quarantine.
-func (m *Message) refuse(refusals []transforms.Refusal) {
+// note remembers what became of the message, as far as that is known.
+func (m *Message) note(d *transforms.Decoded) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for i := range refusals {
-		m.refused = append(m.refused, refusals[i].Position())
+	m.outcome, m.refused = d.Outcome, nil
+	for _, why := range d.Refusals() {
+		m.refused = append(m.refused, why.Position())
 	}
 }
 

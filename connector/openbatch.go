@@ -27,23 +27,29 @@ func newOpenBatch(mem memory.Allocator, t *schemas.Table, lane Lane) *openBatch 
 	}
 }
 
-// add puts the batch's part of a message into it and returns what the message
+// part is a message's share in a batch: its rows, or what is refused of it.
+type part struct {
+	*openBatch
+	refused bool
+}
+
+// add puts the part of a message into its batch and returns what the message
 // takes. A message in two batches is counted with its rows, if any landed.
-func (b *openBatch) add(m *Message, d *transforms.Decoded) int64 {
+func (p part) add(m *Message, d *transforms.Decoded) int64 {
+	b := p.openBatch
 	b.messages = append(b.messages, m)
 	if b.received.IsZero() || m.received.Before(b.received) {
 		b.received = m.received
 	}
-	if b.table.Name == schemas.QuarantineTable {
+	if p.refused {
 		b.builder.AppendQuarantine(d)
-		m.refuse(d.Refusals())
 		for _, why := range d.Refusals() {
 			b.reasons[why.Reason]++
 		}
 	} else {
 		b.builder.Append(d)
 	}
-	if (b.table.Name == schemas.QuarantineTable) == (d.Outcome == transforms.Quarantined) {
+	if p.refused == (d.Outcome == transforms.Quarantined) {
 		b.books.count(d)
 	}
 	size := m.size()
@@ -65,6 +71,9 @@ func (b *Books) count(d *transforms.Decoded) {
 		b.MessagesEmpty++
 	}
 	b.RowsDecoded += d.RowsDecoded
+	if d.Table != nil && d.Table.Name == schemas.QuarantineTable {
+		b.RowsDecoded -= d.Rows // they tell of rows that quarantine is rid of, they are none
+	}
 	b.RowsQuarantined += d.RowsQuarantined
 	if d.Clamped {
 		b.VersionsClamped++

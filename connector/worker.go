@@ -29,6 +29,8 @@ type batchKey struct {
 	lane  Lane
 }
 
+func (b *openBatch) key() batchKey { return batchKey{b.table.Name, b.lane} }
+
 func newWorker(in *Ingest, messages <-chan *Message, exhausted <-chan struct{}, commits chan<- *openBatch) (*worker, error) {
 	d, err := transforms.NewDecoder(in.Catalogue)
 	if err != nil {
@@ -88,6 +90,7 @@ func (w *worker) take(ctx context.Context, m *Message) {
 		}
 	}
 	d := w.decoder.Decode(&m.Message)
+	m.note(d)
 	w.in.Metrics.received(d)
 	parts := w.parts(d)
 	m.open.Store(int32(len(parts)))
@@ -98,8 +101,11 @@ func (w *worker) take(ctx context.Context, m *Message) {
 		w.in.held.take(size)
 	}
 	for _, part := range parts {
+		if w.open[part.key()] != part.openBatch {
+			continue // the other part is in the same batch, which is sent
+		}
 		if part.builder.Rows() >= w.in.FlushRows || part.builder.Bytes()+part.held >= w.in.FlushBytes {
-			w.send(part)
+			w.send(part.openBatch)
 		}
 	}
 	if w.reached(int64(w.filling), int64(w.in.MaxMessages)) || w.reached(w.fillingBytes, w.in.MaxBytes) {
@@ -114,17 +120,17 @@ func (w *worker) reached(n, limit int64) bool {
 
 // parts are the batches that a message goes into: one for its rows, one for
 // what is refused of it.
-func (w *worker) parts(d *transforms.Decoded) []*openBatch {
-	var parts []*openBatch
+func (w *worker) parts(d *transforms.Decoded) []part {
+	var parts []part
 	if d.Outcome != transforms.Quarantined {
 		lane := Recent
 		if d.Late {
 			lane = Late
 		}
-		parts = append(parts, w.batchOf(d.Table, lane))
+		parts = append(parts, part{w.batchOf(d.Table, lane), false})
 	}
 	if len(d.Refusals()) > 0 {
-		parts = append(parts, w.batchOf(w.in.Catalogue.Table(schemas.QuarantineTable), Recent))
+		parts = append(parts, part{w.batchOf(w.in.Catalogue.Table(schemas.QuarantineTable), Recent), true})
 	}
 	return parts
 }
@@ -150,7 +156,7 @@ func (w *worker) flush() {
 }
 
 func (w *worker) send(b *openBatch) {
-	delete(w.open, batchKey{b.table.Name, b.lane})
+	delete(w.open, b.key())
 	w.filling -= len(b.messages)
 	w.fillingBytes -= b.held
 	w.commits <- b

@@ -51,6 +51,10 @@ func (m *Message) attribute(name, older string) string {
 	return m.Attributes[older]
 }
 
+// Clock is the time that the clamp of versions and the bounds on partition
+// dates count from.
+func (m *Message) Clock() time.Time { return time.UnixMicro(m.identity().asOf).UTC() }
+
 // attributesText is the attributes as JSON, "" if there are none. What of a
 // message is not in them or in its bytes, and counts, is put among them.
 func (m *Message) attributesText() string {

@@ -77,6 +77,10 @@ func renderAll(t *testing.T) map[string]string {
 		out[name+".sql"] = text
 	}
 	render("pending", "pending.sql", pendingNames{maxPending, c.Version})
+	render("quarantined_ids", "quarantined_ids.sql", quarantinedNames{Most: mostQuarantined})
+	render("quarantined_ids_by_reason", "quarantined_ids.sql", quarantinedNames{ByReason: true, Most: mostQuarantined})
+	render("quarantined", "quarantined.sql", quarantinedNames{})
+	render("quarantined_payload", "quarantined.sql", quarantinedNames{Payload: true})
 	render("billed", "billed.sql", mustDay("2026-11-23"))
 	for _, table := range []string{"timeseries", "sleep", "devices", "quarantine"} {
 		m := goldenMerge(c.Table(table))

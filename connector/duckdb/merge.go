@@ -42,12 +42,12 @@ func (s *store) pending(ctx context.Context) (*connector.Pending, error) {
 }
 
 // each calls f on every row of a query on the fold's connection.
-func (s *store) each(ctx context.Context, file string, names any, f func(*sql.Rows) error) error {
+func (s *store) each(ctx context.Context, file string, names any, f func(*sql.Rows) error, args ...any) error {
 	stmt, err := s.render(file, names)
 	if err != nil {
 		return err
 	}
-	rows, err := s.folds.QueryContext(ctx, stmt)
+	rows, err := s.folds.QueryContext(ctx, stmt, args...)
 	if err != nil {
 		return fmt.Errorf("%s: %w", file, explain(err))
 	}

@@ -18,6 +18,16 @@ type Warehouse struct{ connector.Warehouse }
 // Open returns ErrNoDuckDB.
 func Open(context.Context, Config) (*Warehouse, error) { return nil, ErrNoDuckDB }
 
+// QuarantinedIDs returns ErrNoDuckDB.
+func (w *Warehouse) QuarantinedIDs(context.Context, string, []string) ([]connector.QuarantinedID, error) {
+	return nil, ErrNoDuckDB
+}
+
+// Quarantined returns ErrNoDuckDB.
+func (w *Warehouse) Quarantined(context.Context, []string, bool) ([]connector.Quarantined, error) {
+	return nil, ErrNoDuckDB
+}
+
 // Close does nothing.
 func (w *Warehouse) Close() error { return nil }
 

@@ -4,7 +4,9 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"slices"
 	"time"
@@ -15,10 +17,29 @@ import (
 	"vitalsink/transforms"
 )
 
-// parseLine makes a message of a line. Without a delivery time of its own it
+// AppendLine appends a message in the form that ParseLine reads, without the
+// end of the line.
+func AppendLine(line []byte, m *transforms.Message) ([]byte, error) {
+	attributes, err := json.Marshal(m.Attributes)
+	if err != nil {
+		return line, fmt.Errorf("write the attributes of a message: %w", err)
+	}
+	id, err := json.Marshal(m.ID)
+	if err != nil {
+		return line, fmt.Errorf("write the id of a message: %w", err)
+	}
+	line = append(line, `{"data":"`...)
+	line = base64.StdEncoding.AppendEncode(line, m.Data)
+	line = append(append(line, `","attributes":`...), attributes...)
+	line = append(append(line, `,"messageId":`...), id...)
+	line = m.PublishTime.AppendFormat(append(line, `,"publishTime":"`...), time.RFC3339Nano)
+	return append(line, `"}`...), nil
+}
+
+// ParseLine makes a message of a line. Without a delivery time of its own it
 // was published at the given time, and began is its clock. What is not even
 // JSON is for the decoder to refuse.
-func parseLine(line []byte, published, began time.Time) transforms.Message {
+func ParseLine(line []byte, published, began time.Time) transforms.Message {
 	m := transforms.Message{PublishTime: published, AsOf: began, Data: line}
 	if env := envelopeOf(line); env != nil {
 		m.Attributes = env.attributes

@@ -78,7 +78,7 @@ func TestParseLine(t *testing.T) {
 		"an empty body and an empty attribute": {`{"data":"","attributes":{"":""},"messageId":"m1","publishTime":"2026-03-01T08:00:00.123456789Z"}`, transforms.Message{ID: "m1", PublishTime: delivered, Data: []byte{}, Attributes: map[string]string{"": ""}}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := parseLine([]byte(c.line), published, began)
+			got := ParseLine([]byte(c.line), published, began)
 			if diff := cmp.Diff(c.want, got, asMessages); diff != "" {
 				t.Errorf("want (-), got (+):\n%s", diff)
 			}
@@ -107,7 +107,7 @@ func TestParseLineRefuses(t *testing.T) {
 		"wrapped":              {`{"message":{"data":"!","messageId":"m1"}}`, "field data of the message is not base64"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			m := parseLine([]byte(c.line), published, began)
+			m := ParseLine([]byte(c.line), published, began)
 			if m.Refusal == nil {
 				t.Fatalf("not refused: %+v", m)
 			}
@@ -120,7 +120,7 @@ func TestParseLineRefuses(t *testing.T) {
 		})
 	}
 	// What could be read of it is kept.
-	m := parseLine([]byte(`{"data":"!","attributes":{"a":"b"},"publishTime":"2026-03-01T08:00:00.123456789Z"}`), published, began)
+	m := ParseLine([]byte(`{"data":"!","attributes":{"a":"b"},"publishTime":"2026-03-01T08:00:00.123456789Z"}`), published, began)
 	if m.Refusal == nil || m.Attributes["a"] != "b" || !m.PublishTime.Equal(delivered) || !m.AsOf.IsZero() {
 		t.Errorf("of a line that is refused this is kept: %+v", m)
 	}
@@ -136,7 +136,7 @@ func TestParseLineRefusesTwice(t *testing.T) {
 		`{"message":{"data":"e30="},"message":{"data":"W10="}}`,
 		`{"data":"e30=","message":{"data":"W10="}}`,
 	} {
-		if m := parseLine([]byte(line), published, began); m.Refusal == nil && string(m.Data) != line {
+		if m := ParseLine([]byte(line), published, began); m.Refusal == nil && string(m.Data) != line {
 			t.Errorf("%s is taken for message %s with body %s", line, m.ID, m.Data)
 		}
 	}
@@ -159,7 +159,7 @@ func FuzzLine(f *testing.F) {
 	f.Add([]byte("\x1f\x8b\x00"), "é\u2028<", "k\"", "\\", int64(-1))
 	f.Add([]byte(`{"data":"e30=","attributes":{"a":null}}{`), "1", "a", "\x00", int64(1<<40))
 	f.Fuzz(func(t *testing.T, body []byte, id, name, value string, micros int64) {
-		if m := parseLine(body, published, began); m.ID == "" || m.PublishTime.IsZero() {
+		if m := ParseLine(body, published, began); m.ID == "" || m.PublishTime.IsZero() {
 			t.Errorf("the line %q has id %q and time %s", body, m.ID, m.PublishTime)
 		}
 		sent := restMessage{
@@ -186,7 +186,7 @@ func checkRead(t *testing.T, line []byte, sent restMessage) {
 	if want.ID == "" {
 		want.ID = lineID(line)
 	}
-	if diff := cmp.Diff(want, parseLine(line, published, began), asMessages); diff != "" {
+	if diff := cmp.Diff(want, ParseLine(line, published, began), asMessages); diff != "" {
 		t.Errorf("%s: written (-), read (+):\n%s", line, diff)
 	}
 }

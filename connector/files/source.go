@@ -92,7 +92,7 @@ func (s *Source) cut(ctx context.Context, chunks <-chan []line, deliver func(con
 					return ctx.Err()
 				}
 				m := &connector.Message{Ack: func() {}, Nack: func() {}}
-				m.Message = parseLine(l.text, l.published, s.Began)
+				m.Message = ParseLine(l.text, l.published, s.Began)
 				if err := deliver(ctx, m); err != nil {
 					return err
 				}

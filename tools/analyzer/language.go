@@ -10,6 +10,7 @@ import (
 // parameters are the query parameters that connector/bigquery gives a value,
 // by name, with their type.
 var parameters = map[string]string{
+	"after":      "STRING",
 	"estimated":  "INT64",
 	"fence":      "INT64",
 	"ids":        "ARRAY<STRING>",
@@ -17,6 +18,7 @@ var parameters = map[string]string{
 	"merge_id":   "STRING",
 	"merged_at":  "TIMESTAMP",
 	"probed":     "INT64",
+	"reasons":    "ARRAY<STRING>",
 	"registered": "INT64",
 }
 

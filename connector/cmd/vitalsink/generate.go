@@ -3,8 +3,6 @@ package main
 import (
 	"bufio"
 	"context"
-	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -15,6 +13,7 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 
+	"vitalsink/connector/files"
 	"vitalsink/connector/synth"
 	"vitalsink/schemas"
 	"vitalsink/transforms"
@@ -119,17 +118,11 @@ func (g *generation) write(ctx context.Context, p *synth.Population, catalogue *
 }
 
 // writeMessage writes a message in the REST form of Pub/Sub.
-func (g *generation) writeMessage(m *transforms.Message) error {
-	attributes, err := json.Marshal(m.Attributes)
-	if err != nil {
+func (g *generation) writeMessage(m *transforms.Message) (err error) {
+	if g.line, err = files.AppendLine(g.line[:0], m); err != nil {
 		return err
 	}
-	g.line = append(g.line[:0], `{"data":"`...)
-	g.line = base64.StdEncoding.AppendEncode(g.line, m.Data)
-	g.line = append(append(g.line, `","attributes":`...), attributes...)
-	g.line = append(append(g.line, `,"messageId":"`...), m.ID...) // digits
-	g.line = m.PublishTime.AppendFormat(append(g.line, `","publishTime":"`...), time.RFC3339Nano)
-	_, err = g.out.Write(append(g.line, "\"}\n"...))
+	_, err = g.out.Write(append(g.line, '\n'))
 	return err
 }
 

@@ -34,6 +34,7 @@ type cli struct {
 	Run      runCommand      `cmd:"" help:"Receive messages from Pub/Sub and fold them into tables, until told to stop."`
 	Load     loadCommand     `cmd:"" help:"Load messages or events from files, then fold them into tables."`
 	Query    queryCommand    `cmd:"" help:"Run one SQL statement on a DuckDB file, which it cannot change."`
+	Replay   replayCommand   `cmd:"" help:"Send messages once more: from quarantine, from dead letters, from files."`
 	Schema   schemaCommand   `cmd:"" help:"Show the tables, and bring those in BigQuery up to date."`
 	Demo     demoCommand     `cmd:"" help:"See all of it work, on generated data, with no account and no cloud."`
 	Generate generateCommand `cmd:"" help:"Print generated messages, for tests and to try things out."`

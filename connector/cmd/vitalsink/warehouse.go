@@ -21,6 +21,7 @@ import (
 	"vitalsink/connector"
 	"vitalsink/connector/bigquery"
 	"vitalsink/connector/duckdb"
+	"vitalsink/connector/replay"
 	"vitalsink/schemas"
 )
 
@@ -111,6 +112,7 @@ const leastBilled = 1 << 30
 // warehouse is one with a connection.
 type warehouse interface {
 	connector.Warehouse
+	replay.Quarantine
 	io.Closer
 }
 

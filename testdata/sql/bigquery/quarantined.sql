@@ -1,0 +1,4 @@
+SELECT message_id, _index, part, published_at, _version_at, reason, attributes
+FROM `project.health_store.quarantine`
+WHERE NOT _deleted AND message_id IN UNNEST(@ids)
+ORDER BY message_id, _index, part

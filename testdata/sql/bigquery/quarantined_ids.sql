@@ -1,0 +1,6 @@
+SELECT message_id, MAX(payload_bytes) AS payload_bytes
+FROM `project.health_store.quarantine`
+WHERE NOT _deleted AND message_id > @after
+GROUP BY message_id
+ORDER BY message_id
+LIMIT 10000
