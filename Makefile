@@ -6,6 +6,8 @@
 # make bench   the benchmarks of decoding, and of encoding and appending to BigQuery
 # make scale   10 million samples through load and run, compared with the truth
 # make live-check PROJECT=…  what only a real BigQuery project can show, its speed and its cost (without PROJECT: on a stand-in)
+# make chaos   processes killed at random for DURATION=5m, then every row compared with the truth (SEED=… to repeat one)
+# make soak    services at full speed for DURATION=30m while BigQuery fails in all sorts of ways
 # make outage  a disk that stays full for minutes, under a running service
 
 SHELL := /bin/sh
@@ -19,7 +21,7 @@ LINT := .tools/golangci-lint-$(LINT_VERSION)
 # Inputs, no duration: at the end of one Go 1.26 may report a fault that there is none (https://go.dev/issue/75804).
 FUZZTIME := 20000x
 
-.PHONY: build demo test analyze lint fuzz bench cost scale outage live-check compiler
+.PHONY: build demo test analyze lint fuzz bench cost scale chaos soak outage live-check compiler
 
 build: compiler
 	@go build -o bin/vitalsink ./connector/cmd/vitalsink
@@ -56,6 +58,16 @@ cost:
 scale: compiler
 	go test -count=1 -v -timeout=60m -run='^TestScale$$' ./connector/cmd/vitalsink \
 		-scale.users=$(or $(USERS),375) -scale.days=$(or $(DAYS),7) -scale.memory=$(or $(MEMORY),2GiB)
+
+# What came out is the last line.
+CAMPAIGN = report=$$(mktemp); go test -count=1 -v -timeout=24h -run='^$(1)$$' ./connector/cmd/vitalsink -campaign.report=$$report $(2); \
+	code=$$?; cat $$report; rm -f $$report; exit $$code
+
+chaos: compiler
+	@$(call CAMPAIGN,TestChaos,-chaos=$(or $(DURATION),5m) -chaos.seed=$(or $(SEED),0))
+
+soak: compiler
+	@$(call CAMPAIGN,TestSoak,-soak=$(or $(DURATION),30m))
 
 outage: compiler
 	go test -count=1 -v -timeout=30m -run='^TestRunOutlivesFullDisk$$' ./connector/cmd/vitalsink \

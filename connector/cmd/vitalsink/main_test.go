@@ -11,9 +11,10 @@ import (
 
 // TestMain also makes the test binary the program itself: under the name
 // vitalsink, which is in the PATH of the tests, it runs main. So tests can
-// start it, and kill it, without building it a second time.
+// start it, and kill it, without building it a second time. Under the name
+// pubsub-server it is a Pub/Sub server.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"vitalsink": main})
+	testscript.Main(m, map[string]func(){"vitalsink": main, "pubsub-server": servePubSub})
 }
 
 func TestReport(t *testing.T) {

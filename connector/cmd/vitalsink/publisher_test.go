@@ -43,6 +43,16 @@ func newPublisher(t *testing.T) *publisher {
 		p.pstest = newService(t)
 		p.name, p.address = "pstest", p.pstest.Addr
 	}
+	p.connect(t)
+	if p.pstest == nil {
+		p.createTopic(t, demoTopic)
+		p.subscribe(t, demoSubscription, demoTopic)
+	}
+	return p
+}
+
+func (p *publisher) connect(t *testing.T) {
+	t.Helper()
 	var err error
 	p.client, err = pubsub.NewClient(t.Context(), demoProject, option.WithEndpoint(p.address), option.WithoutAuthentication(),
 		option.WithGRPCDialOption(grpc.WithTransportCredentials(insecure.NewCredentials())))
@@ -54,20 +64,20 @@ func newPublisher(t *testing.T) *publisher {
 			t.Error(err)
 		}
 	})
-	if p.pstest == nil {
-		p.subscribe(t)
-	}
-	return p
 }
 
-// subscribe creates topic and subscription.
-func (p *publisher) subscribe(t *testing.T) {
+func (p *publisher) createTopic(t *testing.T, name string) {
 	t.Helper()
-	if _, err := p.client.TopicAdminClient.CreateTopic(t.Context(), &pubsubpb.Topic{Name: demoTopic}); err != nil {
+	if _, err := p.client.TopicAdminClient.CreateTopic(t.Context(), &pubsubpb.Topic{Name: name}); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// subscribe creates a subscription on a topic.
+func (p *publisher) subscribe(t *testing.T, name, topic string) {
+	t.Helper()
 	_, err := p.client.SubscriptionAdminClient.CreateSubscription(t.Context(), &pubsubpb.Subscription{
-		Name: demoSubscription, Topic: demoTopic, AckDeadlineSeconds: 60,
+		Name: name, Topic: topic, AckDeadlineSeconds: 60,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -16,6 +18,18 @@ import (
 
 	"vitalsink/transforms"
 )
+
+// servePubSub is a Pub/Sub server in a process of its own, without topics. It
+// lets a minute pass for every line that it reads, and ends with them.
+func servePubSub() {
+	server := pstest.NewServer()
+	var ahead atomic.Int64
+	server.SetTimeNowFunc(func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) })
+	fmt.Println("listening on", server.Addr)
+	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
+		ahead.Add(int64(61 * time.Second))
+	}
+}
 
 // service is a Pub/Sub server in this process with one topic and one
 // subscription: those of the demo.

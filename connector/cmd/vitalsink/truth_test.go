@@ -126,8 +126,9 @@ func loadedFile(t testing.TB, messages string) string {
 // compareWithTruth wants every versioned table of a DuckDB file to hold the
 // rows that a file of "generate --truth" says, and no others. Of quarantine it
 // compares keys and reasons. All is done within DuckDB and part by part, so
-// that memory does not grow with the rows.
-func compareWithTruth(t testing.TB, file, truth string) {
+// that memory does not grow with the rows. It returns how many rows the truth
+// has, and how many differences there are.
+func compareWithTruth(t testing.TB, file, truth string) (rows, mismatches int) {
 	t.Helper()
 	c := &comparison{TB: t, truth: truth}
 	db, err := sql.Open("duckdb", filepath.Join(t.TempDir(), "comparison.duckdb"))
@@ -155,7 +156,9 @@ func compareWithTruth(t testing.TB, file, truth string) {
 	}
 	if n := c.count(`few WHERE "table" NOT IN (SELECT name FROM compared)`); n > 0 {
 		t.Errorf("the truth has %d rows of other tables", n)
+		c.mismatches += n
 	}
+	return c.rows, c.mismatches
 }
 
 // canonical makes JSON comparable: the fields of an object, sorted.
@@ -170,6 +173,8 @@ type comparison struct {
 	testing.TB
 	db    *sql.DB
 	truth string
+
+	rows, mismatches int
 }
 
 func (c *comparison) exec(statement string, args ...any) {
@@ -274,6 +279,7 @@ func (c *comparison) compare(t *schemas.Table, columns []string) {
 		c.except(t, columns, "have", "want", "not in the truth", within)
 	}
 	c.Logf("%s: %d rows", t.Name, nWant)
+	c.rows += nWant
 }
 
 // except wants no row of one that the other has not.
@@ -286,6 +292,7 @@ func (c *comparison) except(t *schemas.Table, columns []string, one, other, what
 	if n == 0 {
 		return
 	}
+	c.mismatches += n
 	var keys, different []string
 	for _, k := range t.Key {
 		keys = append(keys, quotedName(k))
