@@ -77,6 +77,7 @@ func renderAll(t *testing.T) map[string]string {
 		out[name+".sql"] = text
 	}
 	render("pending", "pending.sql", pendingNames{maxPending, c.Version})
+	render("books", "books.sql", namesOfBooks(c, connector.Window{Since: mustDay("2026-11-23")}))
 	render("billed", "billed.sql", mustDay("2026-11-23"))
 	for _, table := range []string{"timeseries", "sleep", "devices", "quarantine"} {
 		m := goldenMerge(c.Table(table))

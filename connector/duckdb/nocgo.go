@@ -21,6 +21,11 @@ func Open(context.Context, Config) (*Warehouse, error) { return nil, ErrNoDuckDB
 // Close does nothing.
 func (w *Warehouse) Close() error { return nil }
 
+// BooksOf returns ErrNoDuckDB.
+func (w *Warehouse) BooksOf(context.Context, connector.Window) (connector.WindowBooks, error) {
+	return nil, ErrNoDuckDB
+}
+
 // OpenReadOnly returns ErrNoDuckDB.
 func OpenReadOnly(context.Context, string) (*Reader, error) { return nil, ErrNoDuckDB }
 
@@ -29,6 +34,11 @@ type Reader struct{}
 
 // Close does nothing.
 func (r *Reader) Close() error { return nil }
+
+// BooksOf returns ErrNoDuckDB.
+func (r *Reader) BooksOf(context.Context, connector.Window) (connector.WindowBooks, error) {
+	return nil, ErrNoDuckDB
+}
 
 // Query returns ErrNoDuckDB.
 func (r *Reader) Query(context.Context, string, RowWriter) error { return ErrNoDuckDB }

@@ -60,6 +60,7 @@ func statements(t *testing.T) map[string]string {
 	for _, name := range []string{"taken", "count_log", "pending"} {
 		r.add(name)(r.render(name+".sql", nil))
 	}
+	r.add("books")(r.render("books.sql", r.booksNames()))
 	r.add("fences")(r.render("fences.sql", r.fenceNames()))
 	for _, name := range []string{schemas.BatchesTable, schemas.MergesTable} {
 		r.add("insert_row_" + name)(r.insertStatement(c.Table(name)))
