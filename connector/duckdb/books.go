@@ -5,8 +5,11 @@ package duckdb
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"slices"
+
+	duckdb "github.com/duckdb/duckdb-go/v2"
 
 	"vitalsink/connector"
 	"vitalsink/schemas"
@@ -16,6 +19,8 @@ var (
 	_ connector.Bookkeeper = (*Warehouse)(nil)
 	_ connector.Bookkeeper = (*Reader)(nil)
 )
+
+var errNoTables = errors.New("the file has no tables of vitalsink; load something into it first")
 
 // BooksOf reads registry and ledger in one statement.
 func (w *Warehouse) BooksOf(ctx context.Context, window connector.Window) (books connector.WindowBooks, err error) {
@@ -39,6 +44,10 @@ func (r *Reader) BooksOf(ctx context.Context, window connector.Window) (connecto
 		return nil, fmt.Errorf("parse statements: %w", err)
 	}
 	books, err := s.booksOf(ctx, r.conn, window)
+	var de *duckdb.Error
+	if errors.As(err, &de) && de.Type == duckdb.ErrorTypeCatalog {
+		return nil, errNoTables
+	}
 	return books, explain(err)
 }
 

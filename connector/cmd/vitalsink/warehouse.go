@@ -111,6 +111,7 @@ const leastBilled = 1 << 30
 // warehouse is one with a connection.
 type warehouse interface {
 	connector.Warehouse
+	connector.Bookkeeper
 	io.Closer
 }
 
