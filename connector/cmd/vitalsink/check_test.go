@@ -112,6 +112,15 @@ func TestCheckOfOtherFile(t *testing.T) {
 	}
 }
 
+// wantBalanced wants the books of a warehouse that nobody has open to balance.
+func wantBalanced(t testing.TB, url string) {
+	t.Helper()
+	var out, errs strings.Builder
+	if code := execute(t.Context(), []string{"check", "--warehouse", url}, streams{nil, &out, &errs}); code != exitDone {
+		t.Errorf("check exited with %d: %s\n%s", code, errs.String(), out.String())
+	}
+}
+
 // changeFile runs a statement on a DuckDB file as anybody could.
 func changeFile(t *testing.T, file, statement string) {
 	t.Helper()
