@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -185,17 +186,38 @@ func (s inspected) RegisterAgain(t testing.TB, batchID string) {
 	s.values(t, "INSERT INTO "+registry+" SELECT * FROM "+registry+" WHERE batch_id = "+literal(batchID))
 }
 
-// values runs a statement as anybody would.
-func (s inspected) values(t testing.TB, statement string) [][]bigquery.Value {
+func (s inspected) Enter(t testing.TB, table string, row map[string]any) {
 	t.Helper()
-	rows, _ := s.read(t, statement)
+	var columns, values []string
+	var parameters []bigquery.QueryParameter
+	for name, v := range row {
+		if days, ok := v.([]time.Time); ok {
+			dates := make([]civil.Date, len(days))
+			for i, d := range days {
+				dates[i] = civil.DateOf(d)
+			}
+			v = dates
+		}
+		if v != nil {
+			columns, values = append(columns, name), append(values, "@"+name)
+			parameters = append(parameters, bigquery.QueryParameter{Name: name, Value: v})
+		}
+	}
+	s.values(t, fmt.Sprintf("INSERT INTO %s (%s) VALUES (%s)", ident(testProject+"."+storeOf(testDataset)+"."+table),
+		idents(columns), strings.Join(values, ", ")), parameters...)
+}
+
+// values runs a statement as anybody would.
+func (s inspected) values(t testing.TB, statement string, parameters ...bigquery.QueryParameter) [][]bigquery.Value {
+	t.Helper()
+	rows, _ := s.read(t, statement, parameters...)
 	return rows
 }
 
-func (s inspected) read(t testing.TB, statement string) ([][]bigquery.Value, bigquery.Schema) {
+func (s inspected) read(t testing.TB, statement string, parameters ...bigquery.QueryParameter) ([][]bigquery.Value, bigquery.Schema) {
 	t.Helper()
 	q := s.client.Query(statement)
-	q.Location = s.client.Location
+	q.Location, q.Parameters = s.client.Location, parameters
 	it, err := q.Read(context.Background())
 	if err != nil {
 		t.Fatal(err)

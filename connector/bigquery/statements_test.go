@@ -81,6 +81,7 @@ func renderAll(t *testing.T) map[string]string {
 	render("quarantined_ids_by_reason", "quarantined_ids.sql", quarantinedNames{ByReason: true, Most: mostQuarantined})
 	render("quarantined", "quarantined.sql", quarantinedNames{})
 	render("quarantined_payload", "quarantined.sql", quarantinedNames{Payload: true})
+	render("books", "books.sql", namesOfBooks(c, connector.Window{Since: mustDay("2026-11-23")}))
 	render("billed", "billed.sql", mustDay("2026-11-23"))
 	for _, table := range []string{"timeseries", "sleep", "devices", "quarantine"} {
 		m := goldenMerge(c.Table(table))

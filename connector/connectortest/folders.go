@@ -87,7 +87,7 @@ func (s *suite) mergedOnce(t testing.TB, w Store, batches []string) {
 	if batches != nil && len(times) != len(batches) {
 		t.Errorf("%d batches are merged of %d", len(times), len(batches))
 	}
-	if books := w.Ledger(t); !books.Balanced() {
-		t.Errorf("ledger: %+v", books)
+	if books := s.booksOf(t, w, connector.Window{}); !books.Balanced() {
+		t.Errorf("books do not balance: %+v", books)
 	}
 }

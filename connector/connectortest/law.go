@@ -9,6 +9,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"vitalsink/connector"
 	"vitalsink/transforms"
 )
 
@@ -39,8 +40,8 @@ func (s *suite) law(t *testing.T) {
 		}
 		s.fold(t, w)
 		s.expect(t, w, ref)
-		if books := w.Ledger(t); !books.Balanced() {
-			t.Errorf("ledger: %+v", books)
+		if books := s.booksOf(t, w, connector.Window{}); !books.Balanced() {
+			t.Errorf("books do not balance: %+v", books)
 		}
 		if t.Failed() {
 			rt.FailNow()

@@ -9,6 +9,7 @@ import (
 // Store is a warehouse under test, and a look into its tables.
 type Store interface {
 	connector.Warehouse
+	connector.Bookkeeper
 	// Latest are the rows of a versioned table, tombstones too, values as
 	// Text gives them.
 	Latest(t testing.TB, table string) []Row
@@ -23,6 +24,8 @@ type Store interface {
 	EmptyFence(t testing.TB, table string)
 	// RegisterAgain enters a batch that is registered once more, as it is.
 	RegisterAgain(t testing.TB, batchID string)
+	// Enter writes a row of an append-only table, a value for each column.
+	Enter(t testing.TB, table string, row map[string]any)
 }
 
 // scope is a part of a test with an end of its own, so that a test that opens

@@ -55,6 +55,9 @@ func Run(t *testing.T, open func(t testing.TB) Store) {
 		"every column":                s.everyColumn,
 		"slices of a record":          s.slices,
 		"whole batches a fold":        s.foldRows,
+		"books":                       s.books,
+		"books of any window":         s.windows,
+		"faults in the books":         s.faults,
 	} {
 		t.Run(name, test)
 	}

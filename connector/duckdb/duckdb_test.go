@@ -4,6 +4,7 @@ package duckdb
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -126,6 +127,16 @@ func (s inspected) EmptyFence(t testing.TB, table string) {
 
 func (s inspected) RegisterAgain(t testing.TB, batchID string) {
 	s.exec(t, "INSERT INTO store.batches SELECT * FROM store.batches WHERE batch_id = "+literal(batchID))
+}
+
+func (s inspected) Enter(t testing.TB, table string, row map[string]any) {
+	t.Helper()
+	err := s.open.inTransaction(context.Background(), s.open.folds, func(tx *sql.Tx) error {
+		return s.open.insertRow(context.Background(), tx, table, row)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 func (s inspected) exec(t testing.TB, statement string) {

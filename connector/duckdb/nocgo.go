@@ -31,6 +31,11 @@ func (w *Warehouse) Quarantined(context.Context, []string, bool) ([]connector.Qu
 // Close does nothing.
 func (w *Warehouse) Close() error { return nil }
 
+// BooksOf returns ErrNoDuckDB.
+func (w *Warehouse) BooksOf(context.Context, connector.Window) (connector.WindowBooks, error) {
+	return nil, ErrNoDuckDB
+}
+
 // OpenReadOnly returns ErrNoDuckDB.
 func OpenReadOnly(context.Context, string) (*Reader, error) { return nil, ErrNoDuckDB }
 
@@ -39,6 +44,11 @@ type Reader struct{}
 
 // Close does nothing.
 func (r *Reader) Close() error { return nil }
+
+// BooksOf returns ErrNoDuckDB.
+func (r *Reader) BooksOf(context.Context, connector.Window) (connector.WindowBooks, error) {
+	return nil, ErrNoDuckDB
+}
 
 // Query returns ErrNoDuckDB.
 func (r *Reader) Query(context.Context, string, RowWriter) error { return ErrNoDuckDB }

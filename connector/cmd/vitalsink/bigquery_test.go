@@ -186,6 +186,7 @@ func TestLoadIntoBigQuery(t *testing.T) {
 	compareWithTruth(t, s.copied(t), truth)
 	s.load(t, messages)
 	compareWithTruth(t, s.copied(t), truth)
+	wants(t, s.says(t, exitDone, "check", "--warehouse", s.url()), "The books balance.", " 0 pending")
 	if n := s.Calls(bigquerytest.CallTablesInsert) - made + s.Calls(bigquerytest.CallTablesPatch) + s.Calls(bigquerytest.CallTablesDelete); n != 0 {
 		t.Errorf("a load has made or changed %d tables", n)
 	}
@@ -217,6 +218,7 @@ func TestRunIntoBigQuery(t *testing.T) {
 	pub.publish(messages[60:])
 	pub.awaitAcks(t, len(messages))
 	beside.terminate(t)
+	wants(t, s.says(t, exitDone, "check", "--warehouse", s.url()), "The books balance.")
 	if diff := cmp.Diff(pub.loaded(t), mustTables(t, s.copied(t))); diff != "" {
 		t.Errorf("tables of a load (-) and of BigQuery (+):\n%s", diff)
 	}

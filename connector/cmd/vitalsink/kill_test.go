@@ -99,6 +99,7 @@ func TestRunSurvivesKill(t *testing.T) {
 	p := startProcess(t, s, file)
 	s.awaitAcks(t, len(messages))
 	p.terminate(t)
+	wantBalanced(t, "duckdb://"+file)
 	if diff := cmp.Diff(s.loaded(t), mustTables(t, file)); diff != "" {
 		t.Errorf("tables of a load (-) and of the killed runs (+):\n%s", diff)
 	}

@@ -33,8 +33,9 @@ type cli struct {
 
 	Run      runCommand      `cmd:"" help:"Receive messages from Pub/Sub and fold them into tables, until told to stop."`
 	Load     loadCommand     `cmd:"" help:"Load messages or events from files, then fold them into tables."`
-	Query    queryCommand    `cmd:"" help:"Run one SQL statement on a DuckDB file, which it cannot change."`
 	Replay   replayCommand   `cmd:"" help:"Send messages once more: from quarantine, from dead letters, from files."`
+	Query    queryCommand    `cmd:"" help:"Run one SQL statement on a DuckDB file, which it cannot change."`
+	Check    checkCommand    `cmd:"" help:"Prove that the books balance: that nothing was lost, and nothing counted twice."`
 	Schema   schemaCommand   `cmd:"" help:"Show the tables, and bring those in BigQuery up to date."`
 	Demo     demoCommand     `cmd:"" help:"See all of it work, on generated data, with no account and no cloud."`
 	Generate generateCommand `cmd:"" help:"Print generated messages, for tests and to try things out."`
@@ -46,7 +47,7 @@ one row per fact, always the latest version, nothing lost, nothing twice.
 
 Every flag can also be given as an environment variable. Exit codes: 0 done,
 1 failed, 2 wrong usage, 3 done but something needs a person (a message in
-quarantine).
+quarantine, books that do not balance).
 
 Begin with:
 

@@ -142,6 +142,7 @@ func TestRunOutlivesFullDisk(t *testing.T) {
 			t.Errorf("message %s was delivered %d times", m.ID, m.Deliveries)
 		}
 	}
+	wantBalanced(t, "duckdb://"+file)
 	if diff := cmp.Diff(s.loaded(t), mustTables(t, file)); diff != "" {
 		t.Errorf("tables of a load (-) and of the run (+):\n%s", diff)
 	}

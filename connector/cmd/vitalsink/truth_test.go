@@ -126,10 +126,11 @@ func loadedFile(t testing.TB, messages string) string {
 // compareWithTruth wants every versioned table of a DuckDB file to hold the
 // rows that a file of "generate --truth" says, and no others. Of quarantine it
 // compares keys and reasons. All is done within DuckDB and part by part, so
-// that memory does not grow with the rows. It returns how many rows the truth
-// has, and how many differences there are.
+// that memory does not grow with the rows. The books have to balance. It returns
+// how many rows the truth has, and how many differences there are.
 func compareWithTruth(t testing.TB, file, truth string) (rows, mismatches int) {
 	t.Helper()
+	wantBalanced(t, "duckdb://"+file)
 	c := &comparison{TB: t, truth: truth}
 	db, err := sql.Open("duckdb", filepath.Join(t.TempDir(), "comparison.duckdb"))
 	if err != nil {

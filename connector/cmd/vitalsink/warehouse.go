@@ -113,6 +113,7 @@ const leastBilled = 1 << 30
 type warehouse interface {
 	connector.Warehouse
 	replay.Quarantine
+	connector.Bookkeeper
 	io.Closer
 }
 
