@@ -20,6 +20,9 @@ func keyValue(c schemas.Column) (said, got any) {
 	case schemas.Date:
 		return "2026-02-01", "2026-02-01"
 	}
+	if c.Name == "discriminator" {
+		return "", "" // as it is for most series
+	}
 	return "a " + c.Name, "a " + c.Name
 }
 

@@ -10,8 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/apache/arrow/go/v17/arrow"
-	"github.com/apache/arrow/go/v17/arrow/array"
 	"github.com/apache/arrow/go/v17/arrow/memory"
 
 	"vitalsink/connector"
@@ -48,23 +46,24 @@ func (s *suite) batchOf(t testing.TB, id string, messages ...transforms.Message)
 	}
 }
 
-// tombstone: a deletion is a version like any other, and the views hide it.
+// tombstone: a deletion is a version like any other, and the views hide it. It
+// takes its own row and no other, whatever table it is of.
 func (s *suite) tombstone(t *testing.T) {
 	w := s.open(t)
-	s.ingest(t, w, 1, sleepMessage("m1", noon, "80", "", ""))
+	s.ingest(t, w, 1, sleepMessage("m1", noon, "80", "", ""), heartrates("h1", noon, 60, noon, noon.Add(time.Minute)))
 	s.fold(t, w)
-	gone := s.batchOf(t, "b-gone", sleepMessage("m2", noon.Add(time.Hour), "0", "", ""))
-	gone.Record = withDeleted(gone)
-	defer gone.Record.Release()
-	if err := w.Append(context.Background(), gone); err != nil {
-		t.Fatal(err)
-	}
+	s.ingest(t, w, 1, s.deletion(t, "sleep", "user_id", "u1", "id", "s1"),
+		s.deletion(t, schemas.TimeseriesTable, "user_id", "u1", "resource", "heartrate", "provider", "unknown",
+			"source_type", "unknown", "timestamp", noon, "discriminator", ""))
 	s.fold(t, w)
 	if rows := w.View(t, "sleep"); len(rows) != 0 {
 		t.Errorf("the view shows %d deleted rows", len(rows))
 	}
 	if rows := w.Latest(t, "sleep"); len(rows) != 1 || rows[0]["_deleted"] != "true" {
 		t.Errorf("latest: %d rows, want the tombstone", len(rows))
+	}
+	if shown, all := w.View(t, "heartrate"), w.Latest(t, schemas.TimeseriesTable); len(shown) != 1 || len(all) != 2 {
+		t.Errorf("of two samples, one of them deleted, the view shows %d, and there are %d rows", len(shown), len(all))
 	}
 	s.ingest(t, w, 1, sleepMessage("m1b", noon.Add(time.Minute), "81", "", ""))
 	s.fold(t, w)
@@ -76,6 +75,21 @@ func (s *suite) tombstone(t *testing.T) {
 	if rows := w.View(t, "sleep"); len(rows) != 1 {
 		t.Errorf("a newer version did not bring the row back")
 	}
+}
+
+// deletion deletes a row of a table an hour after noon; its key is names and
+// values in turn.
+func (s *suite) deletion(t testing.TB, table string, key ...any) transforms.Message {
+	t.Helper()
+	row := map[string]any{}
+	for i := 0; i < len(key); i += 2 {
+		row[key[i].(string)] = key[i+1]
+	}
+	m, err := transforms.Tombstones("delete from "+table, noon.Add(time.Hour), s.catalogue.Table(table), []map[string]any{row})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
 }
 
 // unbalancedBatch: a batch whose record has other rows than its books say.
@@ -268,21 +282,4 @@ func (s *suite) foldRows(t *testing.T) {
 	if f.Merges != 3 || f.Books.Registered != 5 {
 		t.Errorf("folded %+v, want 3 merges of 5 rows", f)
 	}
-}
-
-// withDeleted is the batch's record with its rows as tombstones.
-func withDeleted(b *connector.Batch) arrow.Record {
-	deleted := array.NewBooleanBuilder(memory.DefaultAllocator)
-	defer deleted.Release()
-	for range b.Record.NumRows() {
-		deleted.Append(true)
-	}
-	column := deleted.NewArray()
-	defer column.Release()
-	changed, err := b.Record.SetColumn(b.Table.Index("_deleted"), column)
-	if err != nil {
-		panic(err) // the column has the type of the one it replaces
-	}
-	b.Record.Release()
-	return changed
 }
