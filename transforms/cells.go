@@ -22,9 +22,10 @@ type spare struct {
 // Of the columns whose own path this is, the first that it fits has it.
 func (r *reader) offer(n *node, at int32, raw []byte) {
 	p := r.rt.plan
-	if n.ignored || string(raw) == `""` && p.emptyIsMissing(n) {
+	if n.ignored {
 		return
 	}
+	empty, missing := string(raw) == `""`, false
 	spares := &r.sharedSpares
 	if at != sharedRow {
 		spares = &r.rowSpares
@@ -35,6 +36,10 @@ func (r *reader) offer(n *node, at int32, raw []byte) {
 			continue
 		}
 		col := &p.table.Columns[b.column]
+		if empty && (len(col.Fallbacks) > 0 || col.Default != nil) {
+			missing = true // for this column, for which something else stands in
+			continue
+		}
 		c, ok := convert(col, p.table.IsKey(col.Name), raw)
 		if !ok {
 			continue
@@ -46,7 +51,7 @@ func (r *reader) offer(n *node, at int32, raw []byte) {
 			*spares = append(*spares, spare{b.column, c, n, raw, !own})
 		}
 	}
-	if !own && len(*spares) == first {
+	if !own && !missing && len(*spares) == first {
 		r.keep(at, n.path, raw)
 	}
 }

@@ -29,15 +29,6 @@ type plan struct {
 // samples tells whether an event of the plan has a row per sample.
 func (p *plan) samples() bool { return p.table.Rows == schemas.RowsSamples }
 
-// emptyIsMissing tells whether an empty string at n means that there is none:
-// where something else would stand in for it.
-func (p *plan) emptyIsMissing(n *node) bool {
-	return slices.ContainsFunc(n.bindings, func(b binding) bool {
-		c := &p.table.Columns[b.column]
-		return len(c.Fallbacks) > 0 || c.Default != nil
-	})
-}
-
 // nodeKind marks the fields that are more than values.
 type nodeKind uint8
 
