@@ -264,7 +264,8 @@ func (r *router) find(eventType string) *route {
 	if len(parts) > 2 {
 		rt.resource = parts[2]
 	}
-	if t.Rows == schemas.RowsSamples && (len(parts) < 4 || rt.resource == "") {
+	ofResource := slices.ContainsFunc(t.Columns, func(c schemas.Column) bool { return c.Computed == schemas.ComputedResource })
+	if ofResource && rt.resource == "" || t.Rows == schemas.RowsSamples && len(parts) < 4 {
 		return r.unmodelled(rt.eventType)
 	}
 	listed, known := r.catalogue.Table(schemas.TimeseriesTable).Resource(rt.resource)

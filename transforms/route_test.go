@@ -75,6 +75,8 @@ func TestUnknownEvent(t *testing.T) {
 		checkTable(t, decode(t, `{"event_type":"lab.new","data":`+data+`}`), "events", nil)
 	}
 	checkTable(t, decode(t, `{"event_type":"lab.new"}`), "events", row{"payload": `{"event_type":"lab.new"}`})
+	// Its key was an empty resource, which all others of its kind shared.
+	checkTable(t, decode(t, `{"event_type":"historical.data..x","data":{"user_id":"u1","start_date":"2025-12-01","end_date":"2026-03-01"}}`), "events", nil)
 }
 
 // TestManyEventTypes: event types come from outside; more of them than are
