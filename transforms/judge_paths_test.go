@@ -68,21 +68,25 @@ type paths struct {
 	table    *schemas.Table
 	resource string
 	series   *schemas.Resource
+	// known are all paths that the catalogue has for the table.
+	known []string
 }
 
-// all are the paths that the catalogue has for the table. Where data is the
-// row, they are relative to it.
-func (p paths) all() []string {
-	all := slices.Clone(p.table.Ignored)
-	for i := range p.table.Columns {
-		all = append(all, p.table.Columns[i].Paths()...)
+func pathsFor(table *schemas.Table, resource string, series *schemas.Resource) paths {
+	p := paths{table: table, resource: resource, series: series}
+	for _, path := range table.Ignored {
+		p.known = append(p.known, p.relative(path))
 	}
-	for i := range all {
-		all[i] = p.relative(all[i])
+	for i := range table.Columns {
+		for _, path := range table.Columns[i].Paths() {
+			p.known = append(p.known, p.relative(path))
+		}
 	}
-	return all
+	return p
 }
 
+// relative is a path as the catalogue's tables write it: where data is the
+// row, relative to it.
 func (p paths) relative(path string) string {
 	if p.table.Rows == schemas.RowsObject {
 		return strings.TrimPrefix(path, "$.data.")
@@ -92,14 +96,14 @@ func (p paths) relative(path string) string {
 
 // leadsOn tells whether the catalogue looks into an object at a path.
 func (p paths) leadsOn(path string) bool {
-	return slices.ContainsFunc(p.all(), func(known string) bool { return strings.HasPrefix(known, path+".") })
+	return slices.ContainsFunc(p.known, func(known string) bool { return strings.HasPrefix(known, path+".") })
 }
 
 // context is a field that samples share: its path if the catalogue has one
 // beside the samples.
 func (p paths) context(name string) (path string, ok bool) {
 	path = join("$.data", name)
-	return path, p.leadsOn(path) || slices.Contains(p.all(), path)
+	return path, p.leadsOn(path) || slices.Contains(p.known, path)
 }
 
 // found is a value by its path in the catalogue's words.
@@ -112,10 +116,12 @@ type found struct {
 // further.
 func (p paths) spread(raw json.RawMessage, path func(name string) string) []found {
 	var all []found
-	for i, m := range members(raw) {
-		at := path(m.name)
+	seen := map[string]bool{}
+	for _, m := range members(raw) {
+		at, twice := path(m.name), seen[m.name]
+		seen[m.name] = true
 		switch {
-		case slices.ContainsFunc(members(raw)[:i], func(before named) bool { return before.name == m.name }):
+		case twice: // the first counts
 		case m.raw[0] == '{' && p.leadsOn(at):
 			all = append(all, p.spread(m.raw, func(name string) string { return join(at, name) })...)
 		default:

@@ -106,15 +106,15 @@ type judged struct {
 // an event that nobody modelled, kept whole.
 func (e *judged) route() verdict {
 	table := e.catalogue.Route(e.eventType)
-	unmodelled := paths{table: e.catalogue.Table(schemas.EventsTable)}
+	unmodelled := pathsFor(e.catalogue.Table(schemas.EventsTable), "", nil)
 	parts := append(strings.Split(e.eventType, "."), "", "", "")
-	resource := e.catalogue.Table(schemas.TimeseriesTable).Resources
-	i := slices.IndexFunc(resource, func(r schemas.Resource) bool {
+	listed := e.catalogue.Table(schemas.TimeseriesTable).Resources
+	i := slices.IndexFunc(listed, func(r schemas.Resource) bool {
 		return r.Name == parts[2] || slices.Contains(r.Aliases, parts[2])
 	})
-	p := paths{table: table, resource: parts[2]}
+	p := pathsFor(table, parts[2], nil)
 	if i >= 0 {
-		p.resource, p.series = resource[i].Name, &resource[i]
+		p.resource, p.series = listed[i].Name, &listed[i]
 	}
 	switch {
 	case table.Index("resource") >= 0 && parts[2] == "":
