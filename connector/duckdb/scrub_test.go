@@ -20,7 +20,8 @@ var quoting = []string{
 	"SELECT getvariable(?) + 1", "SELECT unhex(?)", "SELECT from_base64(?)", "SELECT CAST(? AS BIT)", "SELECT chr(CAST(? AS INTEGER))",
 }
 
-// FuzzScrub: whatever DuckDB fails on, the value is not in the error.
+// FuzzScrub: whatever DuckDB fails on, the value is not in the error. In the
+// corpus: a path within JSON, which binding quoted with its parameter.
 func FuzzScrub(f *testing.F) {
 	for _, secret := range []string{"5f3e-secret-72.5", "99999999999999999999", "2026-13-45T99:99", `{"secret":[1,}`, `"quo'ted"`, "(secret", "%z secret %q", "ünï\tcode"} {
 		for i := range quoting {
