@@ -82,6 +82,13 @@ func fuzzSeeds() []string {
 		`{"event_type":"daily.data.blood_pressure.created","data":{"user_id":"u1","systolic":"120","timestamp":"` + noon + `"}}`,
 		`{"event_type":"historical.data.sleep.created","data":{"user_id":"u1","provider":"p","start_date":"2025-01-01","end_date":"2026-01-01"}}`,
 		`{"event_type":"provider.connection.created","data":{"user_id":"u1","source":{"source_slug":"s"}}}`,
+		// What the judge found: numbers that were none, a text that was lost, a user written anew, a path that is not
+		// there, and a key of nothing.
+		summary("sleep", `"duration":"\u0037","timezone_offset":0e-5,"latency":0.00000000000000000000001e23`),
+		series("note", `{"timestamp":"`+noon+`","value":"x","type":""}`),
+		`{"event_type":"daily.data.glucose.created","user_id":"u1","data":[` + at(noon, `"user_id":12,"source":{"slug":"s"}`) + `]}`,
+		`{"event_type":"daily.data.glucose.created","user_id":"u1","data":[` + at(noon, `"source":{"slug":"s","slug":"s"}`) + `]}`,
+		`{"event_type":"historical.data..x","data":{"user_id":"u1","start_date":"2025-01-01","end_date":"2026-01-01"}}`,
 	}
 }
 
