@@ -3,7 +3,6 @@ package transforms
 import (
 	"bytes"
 	"cmp"
-	"encoding/json"
 	"slices"
 )
 
@@ -22,9 +21,10 @@ type spare struct {
 // Of the columns whose own path this is, the first that it fits has it.
 func (r *reader) offer(n *node, at int32, raw []byte) {
 	p := r.rt.plan
-	if n.ignored || string(raw) == `""` && p.emptyIsMissing(n) {
+	if n.ignored {
 		return
 	}
+	empty, missing := string(raw) == `""`, false
 	spares := &r.sharedSpares
 	if at != sharedRow {
 		spares = &r.rowSpares
@@ -35,6 +35,10 @@ func (r *reader) offer(n *node, at int32, raw []byte) {
 			continue
 		}
 		col := &p.table.Columns[b.column]
+		if empty && (len(col.Fallbacks) > 0 || col.Default != nil) {
+			missing = true // for this column, for which something else stands in
+			continue
+		}
 		c, ok := convert(col, p.table.IsKey(col.Name), raw)
 		if !ok {
 			continue
@@ -46,7 +50,7 @@ func (r *reader) offer(n *node, at int32, raw []byte) {
 			*spares = append(*spares, spare{b.column, c, n, raw, !own})
 		}
 	}
-	if !own && len(*spares) == first {
+	if !own && !missing && len(*spares) == first {
 		r.keep(at, n.path, raw)
 	}
 }
@@ -69,10 +73,21 @@ func (r *reader) put(column int, c cell) {
 func (r *reader) settleSpares(at int32, spares []spare) {
 	for i := range spares {
 		s := &spares[i]
-		if won := r.lookup(s.column, at); s.sole && !sameCell(won, &s.cell) {
+		won := r.lookup(s.column, at)
+		if s.sole && !sameCell(won, &s.cell) {
 			r.keep(at, s.node.path, s.raw)
 		}
+		if r.lone && at != sharedRow && won.priority == s.cell.priority {
+			r.rivals = append(r.rivals, rival{*s, len(r.cells[s.column]) - 1})
+		}
 	}
+}
+
+// rival is what a lone sample says of its context by a fallback: the envelope
+// may know better, and may come after it.
+type rival struct {
+	spare
+	at int // in the cells of the column
 }
 
 // lookup is the value a column has so far, nil if none.
@@ -123,25 +138,20 @@ func (r *reader) eachRow(column int, f func(row int32, c *cell)) {
 // settleRivals decides between what a lone sample says of its context and
 // what the envelope says: the better path has its say, the other is kept.
 func (r *reader) settleRivals() {
-	if !r.lone {
+	if len(r.rivals) == 0 {
 		return
 	}
-	for i := range r.rt.plan.table.Columns {
-		shared := r.lookup(i, sharedRow)
-		if shared == nil {
+	for i := range r.rivals {
+		said := &r.rivals[i]
+		shared := r.lookup(said.column, sharedRow)
+		if shared == nil || said.cell.priority < shared.priority || sameCell(&said.cell, shared) {
 			continue
 		}
-		for j := range r.cells[i] {
-			c := &r.cells[i][j]
-			if c.priority < shared.priority || sameCell(c, shared) {
-				continue
-			}
-			said, err := json.Marshal(string(c.str)) // only texts are shared
-			if err == nil {
-				r.keep(c.row, r.rt.plan.table.Columns[i].Paths()[c.priority], said)
-			}
-			c.num, c.str = shared.num, shared.str
+		if said.sole {
+			r.keep(said.cell.row, said.node.path, said.raw)
 		}
+		c := &r.cells[said.column][said.at]
+		c.num, c.str = shared.num, shared.str
 	}
 	slices.SortStableFunc(r.extras, func(a, b rowExtra) int { return cmp.Compare(a.row, b.row) })
 }

@@ -180,9 +180,11 @@ func TestConnectionsProvider(t *testing.T) {
 // TestTags: before tags had a field, they were the type of a note.
 func TestTags(t *testing.T) {
 	for fields, want := range map[string]row{
-		`"tags":["a"]`:              {"tags": []any{"a"}, "type": nil, "_extra": nil},
-		`"type":["a","b"]`:          {"tags": []any{"a", "b"}, "type": nil, "_extra": nil},
-		`"type":"food"`:             {"tags": []any{}, "type": "food", "_extra": nil},
+		`"tags":["a"]`:     {"tags": []any{"a"}, "type": nil, "_extra": nil},
+		`"type":["a","b"]`: {"tags": []any{"a", "b"}, "type": nil, "_extra": nil},
+		`"type":"food"`:    {"tags": []any{}, "type": "food", "_extra": nil},
+		// An empty text was missing for every column of its path, because one of them has a fallback.
+		`"type":""`:                 {"tags": []any{}, "type": "", "_extra": nil},
 		`"type":["a"],"tags":["b"]`: {"tags": []any{"b"}, "type": nil, "_extra": `{"type":["a"]}`},
 		`"tags":["b"],"type":["a"]`: {"tags": []any{"b"}, "type": nil, "_extra": `{"type":["a"]}`},
 	} {

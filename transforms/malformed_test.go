@@ -73,6 +73,9 @@ func TestDuplicateKeysOfSample(t *testing.T) {
 	}
 	lone := `{"event_type":"daily.data.heartrate.created","user_id":"u1","data":[` + good + `,` + at(noon, `"unit":"x"`) + `]}`
 	checkSampleRefused(t, decode(t, lone), 1, "duplicate_key", "$.data[1]")
+	// The path was that of an event whose samples share their source.
+	lone = `{"event_type":"daily.data.heartrate.created","user_id":"u1","data":[` + good + `,` + at(noon, `"source":{"slug":"a","slug":"b"}`) + `]}`
+	checkSampleRefused(t, decode(t, lone), 1, "duplicate_key", "$.data[1].source")
 }
 
 // nested is a value of so many arrays, or objects, one in another.

@@ -34,15 +34,6 @@ func (p *plan) lands() *schemas.Table { return cmp.Or(p.deletes, p.table) }
 // samples tells whether an event of the plan has a row per sample.
 func (p *plan) samples() bool { return p.table.Rows == schemas.RowsSamples }
 
-// emptyIsMissing tells whether an empty string at n means that there is none:
-// where something else would stand in for it.
-func (p *plan) emptyIsMissing(n *node) bool {
-	return slices.ContainsFunc(n.bindings, func(b binding) bool {
-		c := &p.table.Columns[b.column]
-		return len(c.Fallbacks) > 0 || c.Default != nil
-	})
-}
-
 // nodeKind marks the fields that are more than values.
 type nodeKind uint8
 
@@ -290,7 +281,8 @@ func (r *router) find(eventType string) *route {
 	if len(parts) > 2 {
 		rt.resource = parts[2]
 	}
-	if t.Rows == schemas.RowsSamples && (len(parts) < 4 || rt.resource == "") {
+	ofResource := slices.ContainsFunc(t.Columns, func(c schemas.Column) bool { return c.Computed == schemas.ComputedResource })
+	if ofResource && rt.resource == "" || t.Rows == schemas.RowsSamples && len(parts) < 4 {
 		return r.unmodelled(rt.eventType)
 	}
 	listed, known := r.catalogue.Table(schemas.TimeseriesTable).Resource(rt.resource)

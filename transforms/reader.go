@@ -36,6 +36,7 @@ type reader struct {
 	sharedExtra  []byte
 	rowSpares    []spare
 	sharedSpares []spare
+	rivals       []rival
 }
 
 type leftover struct {
@@ -55,7 +56,7 @@ func (r *reader) reset(columns int) {
 	}
 	r.leftovers, r.refused, r.dead = r.leftovers[:0], r.refused[:0], r.dead[:0]
 	r.extras, r.extraText, r.sharedExtra = r.extras[:0], r.extraText[:0], r.sharedExtra[:0]
-	r.rowSpares, r.sharedSpares = r.rowSpares[:0], r.sharedSpares[:0]
+	r.rowSpares, r.sharedSpares, r.rivals = r.rowSpares[:0], r.sharedSpares[:0], r.rivals[:0]
 }
 
 // read walks the whole event. The error is a *Refusal.

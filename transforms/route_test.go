@@ -75,6 +75,8 @@ func TestUnknownEvent(t *testing.T) {
 		checkTable(t, decode(t, `{"event_type":"lab.new","data":`+data+`}`), "events", nil)
 	}
 	checkTable(t, decode(t, `{"event_type":"lab.new"}`), "events", row{"payload": `{"event_type":"lab.new"}`})
+	// Its key was an empty resource, which all others of its kind shared.
+	checkTable(t, decode(t, `{"event_type":"historical.data..x","data":{"user_id":"u1","start_date":"2025-12-01","end_date":"2026-03-01"}}`), "events", nil)
 }
 
 // TestManyEventTypes: event types come from outside; more of them than are
@@ -160,6 +162,10 @@ func TestSampleShapes(t *testing.T) {
 	checkSampleRefused(t, o, 2, "bad_shape", "$.data[1]")
 	checkRow(t, o.rows[0], row{"provider": "oura", "user_id": "u1", "_extra": `{"$.data.user_id":"u2"}`})
 	checkRow(t, o.rows[1], row{"provider": "garmin", "source_type": "unknown", "_extra": nil})
+	// It came back from _extra as the text "12", or with \u003c for <.
+	for _, user := range []string{`12`, `"a<b"`} {
+		checkRow(t, only(t, decode(t, body(`[`+at(noon, `"user_id":`+user)+`]`))), row{"user_id": "u1", "_extra": `{"$.data.user_id":` + user + `}`})
+	}
 	o = decode(t, strings.Replace(body(`[`+at(noon, `"user_id":"u2"`)+`,`+at(noon, "")+`]`), `"user_id":"u1",`, "", 1))
 	checkSampleRefused(t, o, 1, "no_user", "$.user_id")
 	o = decode(t, body(`{"data":[`+at(noon, "")+`,null,[],"x"]}`))

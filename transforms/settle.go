@@ -136,6 +136,8 @@ func (d *Decoded) rowPath(index int32) string {
 func (d *Decoded) locate() {
 	for i := range d.refused {
 		switch f := &d.refused[i]; {
+		case d.reader.lone && strings.HasPrefix(f.Path, dataPrefix):
+			f.Path = d.rowPath(f.index) + "." + f.Path[len(dataPrefix):]
 		case strings.HasPrefix(f.Path, rootPrefix):
 		case f.Path == "":
 			f.Path = d.rowPath(f.index)

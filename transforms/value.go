@@ -170,7 +170,10 @@ func isSurrogate(s []byte, from, to byte) bool {
 // number is the literal of a number, which may come as a string.
 func number(raw []byte) ([]byte, bool) {
 	if len(raw) > 2 && raw[0] == '"' {
-		raw = raw[1 : len(raw)-1]
+		var ok bool
+		if raw, ok = unquote(raw); !ok {
+			return nil, false
+		}
 		d := jx.DecodeBytes(raw)
 		whole, err := d.Num()
 		if err != nil || len(whole) != len(raw) || whole.Str() {
@@ -213,14 +216,17 @@ func integer(raw []byte) (int64, bool) {
 	}
 	mantissa, exponent := n, 0
 	if e := bytes.IndexAny(n, "eE"); e >= 0 {
+		mantissa = n[:e]
+		if len(bytes.Trim(mantissa, "-0.")) == 0 {
+			return 0, true // whatever the exponent
+		}
 		var err error
 		if exponent, err = strconv.Atoi(string(n[e+1:])); err != nil {
 			return 0, false
 		}
-		mantissa = n[:e]
 	}
 	whole, fraction, _ := bytes.Cut(mantissa, []byte{'.'})
-	if exponent < -len(whole) || exponent > maxInt64Digits {
+	if exponent < -len(whole) || exponent > maxInt64Digits+len(fraction) {
 		return 0, false
 	}
 	digits := append(bytes.Clone(whole), fraction...)

@@ -38,9 +38,12 @@ func TestInt64(t *testing.T) {
 		stored(`"7"`, int64(7)), stored(`"7.0"`, int64(7)), stored(`"-7E0"`, int64(-7)), stored(`-0`, int64(0)),
 		stored(`9223372036854775807`, int64(math.MaxInt64)), stored(`-9223372036854775808`, int64(math.MinInt64)),
 		stored(`9007199254740993`, int64(1<<53+1)), stored(`9007199254740993.0`, int64(1<<53+1)), stored(`null`, nil),
+		// A text was compared with its escapes, and an exponent refused for its size alone: both went to _extra.
+		stored(`"\u0037"`, int64(7)), stored(`0e-5`, int64(0)), stored(`-0.0e99999999999999999999`, int64(0)),
+		stored(`0.00000000000000000000001e23`, int64(1)),
 	}
 	for _, odd := range []string{
-		`7.5`, `"7.5"`, `9223372036854775808`, `-9223372036854775809`, `1e19`, `1e400`, `1e99999999999999999999`,
+		`7.5`, `"7.5"`, `"\"7\""`, `1e-5`, `1.00000000000000000000001e22`, `9223372036854775808`, `-9223372036854775809`, `1e19`, `1e400`, `1e99999999999999999999`,
 		`""`, `" 7"`, `"7 "`, `"+7"`, `"07"`, `"0x7"`, `"1_0"`, `"7,0"`, `"-"`, `"NaN"`, `"Infinity"`, `"seven"`,
 		`true`, `[7]`, `[]`, `{}`, `{"v":7}`,
 		// Too fine for a float64: as one, these would be whole, or another number.

@@ -128,11 +128,11 @@ func explainText(reason string, code int, text string) error {
 	case strings.Contains(text, raisedTaken):
 		return &fault{class: connector.ErrTaken, what: "the ledger has one of the batches"}
 	case strings.Contains(text, raisedBooks):
-		return &fault{class: connector.ErrBooks, what: books.FindString(text)}
+		return &fault{class: connector.ErrBooks, what: behind(books, text)}
 	case strings.Contains(text, raisedTwice):
 		return &fault{class: connector.ErrBooks, what: "the table holds a key twice"}
 	case strings.Contains(text, raisedUnfenced):
-		return &fault{class: connector.ErrConfiguration, what: unfenced.FindString(text)}
+		return &fault{class: connector.ErrConfiguration, what: behind(unfenced, text)}
 	case passing >= 0:
 		return &fault{class: connector.ErrUnavailable, what: what + ": " + transient[passing]}
 	case reason == "bytesBilledLimitExceeded", strings.Contains(text, "exceeded limit for bytes billed"):
@@ -156,9 +156,10 @@ var (
 	namedIn = regexp.MustCompile(`^(?:Not found|Access Denied|Already Exists): (?:Table|Dataset|Project|Job) [\w:.\-]+` +
 		`|(?:concurrent update against|serialize access to|outstanding against) table [\w:.\-]+` +
 		`|[Pp]ermission bigquery\.[\w.]+|does not have bigquery\.[\w.]+ permission|Invalid storage region: [\w\-]+|Entity: projects/[\w/.\-]+`)
-	numbers  = regexp.MustCompile(`\d{4,}`)
-	unfenced = regexp.MustCompile(`there must be one row in \w+`)
-	books    = regexp.MustCompile(`\{[a-z_0-9 ,=]*\}`)
+	// The others find what stands behind words that are ours, or BigQuery's own.
+	capped   = regexp.MustCompile(`limit for bytes billed: (\d+)\. (\d+) or higher`)
+	unfenced = regexp.MustCompile(`vitalsink: (there must be one row in \w+)`)
+	books    = regexp.MustCompile(`vitalsink: books do not balance (\{[a-z_0-9 ,=]*\})`)
 )
 
 func namesIn(text string) string {
@@ -172,11 +173,20 @@ func namesIn(text string) string {
 // bytesIn are the numbers of "Query exceeded limit for bytes billed: 1000.
 // 10485760 or higher required."
 func bytesIn(text string) string {
-	found := numbers.FindAllString(text, 2)
-	if len(found) < 2 {
+	found := capped.FindStringSubmatch(text)
+	if found == nil {
 		return "more than the limit"
 	}
-	return fmt.Sprintf("%s bytes are needed, the limit is %s", found[1], found[0])
+	return fmt.Sprintf("%s bytes are needed, the limit is %s", found[2], found[1])
+}
+
+// behind is the part of what re finds that may be told, "" if it finds nothing.
+func behind(re *regexp.Regexp, text string) string {
+	found := re.FindStringSubmatch(text)
+	if found == nil {
+		return ""
+	}
+	return found[1]
 }
 
 // statusOf is the gRPC status of an error, if it has one.

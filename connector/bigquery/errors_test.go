@@ -62,6 +62,9 @@ func TestExplain(t *testing.T) {
 		{"fence", jobError("invalidQuery", "Query error: vitalsink: another fold was faster at [6:5]"), connector.ErrFenced, ""},
 		{"taken", jobError("invalidQuery", "Query error: vitalsink: a batch is merged already at [6:5]"), connector.ErrTaken, ""},
 		{"books", jobError("invalidQuery", "Query error: vitalsink: books do not balance {registered=3, found=2} at [6:5]"), connector.ErrBooks, "{registered=3, found=2}"},
+		// The first braces, and the first numbers, of the text were told, whoever had put them there.
+		{"books after a value", jobError("invalidQuery", "Error in {user=5}: vitalsink: books do not balance {found=2}"), connector.ErrBooks, "bigquery: {found=2}"},
+		{"byte cap after numbers", jobError("invalidQuery", "19460317 19460318: exceeded limit for bytes billed: 1000. 2000 or higher required"), connector.ErrByteCap, ": 2000 bytes are needed, the limit is 1000"},
 		{"two source rows", jobError("invalidQuery", "UPDATE/MERGE must match at most one source row for each target row"), connector.ErrRefused, ""},
 		{"a value", jobError("invalidQuery", "Could not parse '"+secret+"' as INT64"), connector.ErrRefused, "invalidQuery"},
 		{"missing table", restError(404, "notFound", "Not found: Table p:health_store.sleep was not found in location US"), connector.ErrConfiguration, "Table p:health_store.sleep"},

@@ -1,6 +1,7 @@
 package files
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
@@ -166,11 +167,19 @@ func (e *envelope) field(d *jx.Decoder, key string) error {
 			e.fault = "field data of the message is not base64"
 		}
 	case "messageId", "message_id":
-		e.id = string(text)
+		if e.id != "" && len(text) > 0 && e.id != string(text) {
+			e.fault = "the message has two ids"
+		}
+		e.id = cmp.Or(string(text), e.id)
 	default:
-		e.published, err = time.Parse(time.RFC3339Nano, string(text))
-		if err != nil {
+		at, err := time.Parse(time.RFC3339Nano, string(text))
+		switch {
+		case err != nil:
 			e.fault = "field " + key + " of the message is not a time"
+		case !e.published.IsZero() && !at.Equal(e.published):
+			e.fault = "the message has two publish times"
+		default:
+			e.published = at
 		}
 	}
 	return nil

@@ -134,6 +134,9 @@ func TestParseLineRefusesTwice(t *testing.T) {
 		`{"data":"e30=","messageId":"m1","messageId":"m2"}`,
 		`{"data":"e30=","attributes":{"a":"b","a":"c"},"messageId":"m1"}`,
 		`{"message":{"data":"e30="},"message":{"data":"W10="}}`,
+		// By both spellings, which the last one won.
+		`{"data":"e30=","messageId":"m1","message_id":"m2"}`,
+		`{"data":"e30=","messageId":"m1","publishTime":"2026-03-01T08:00:00Z","publish_time":"2026-03-01T08:00:01Z"}`,
 		`{"data":"e30=","message":{"data":"W10="}}`,
 	} {
 		if m := ParseLine([]byte(line), published, began); m.Refusal == nil && string(m.Data) != line {
@@ -158,10 +161,15 @@ func FuzzLine(f *testing.F) {
 	f.Add([]byte(`{"message":{"data":"e30=","messageId":"m1"}}`), "", "", "", int64(0))
 	f.Add([]byte("\x1f\x8b\x00"), "é\u2028<", "k\"", "\\", int64(-1))
 	f.Add([]byte(`{"data":"e30=","attributes":{"a":null}}{`), "1", "a", "\x00", int64(1<<40))
+	for _, line := range []string{
+		`{"message":{"message":{"data":"e30="}},"x":1}`, `{"data":1,"message":"m"}`, `{"message":{"data":"!"},"message_id":"m"}`,
+		`{"messageId":"a","message_id":"b","data":"e30="}`, `{"publishTime":"2026-03-01T08:00:00Z","publish_time":"2026-03-01T09:00:00+01:00"}`,
+		`{"attributes":{"a":"b","\u0061":"c"}}`, `{"attributes":{"a":[{"b":"c"}]},"data":null}`, `{"d\u0061ta":"Pz8_Pj4-","data":{"event_type":1}}`,
+	} {
+		f.Add([]byte(line), "", "", "", int64(2))
+	}
 	f.Fuzz(func(t *testing.T, body []byte, id, name, value string, micros int64) {
-		if m := ParseLine(body, published, began); m.ID == "" || m.PublishTime.IsZero() {
-			t.Errorf("the line %q has id %q and time %s", body, m.ID, m.PublishTime)
-		}
+		checkLine(t, body)
 		sent := restMessage{
 			Data: body, MessageID: valid(id), Attributes: map[string]string{valid(name): valid(value)},
 			PublishTime: time.UnixMicro(micros % (1 << 50)).UTC(), // within the years that JSON has
@@ -171,6 +179,7 @@ func FuzzLine(f *testing.F) {
 			t.Fatal(err)
 		}
 		checkRead(t, line, sent)
+		checkLine(t, line)
 		checkRead(t, append(append([]byte(`{"message":`), line...), '}'), sent)
 	})
 }
