@@ -55,6 +55,17 @@ func Run(t *testing.T, open func(t testing.TB) Store) {
 		"every column":                s.everyColumn,
 		"slices of a record":          s.slices,
 		"whole batches a fold":        s.foldRows,
+		"redelivery storm":            s.storm,
+		"poison one to one":           s.poisoned,
+		"fifty years":                 s.fiftyYears,
+		"limits of size":              s.sizeLimits,
+		"a message too large to hold": s.tooLarge,
+		"one key in one message":      s.oneKey,
+		"memory is bounded":           s.bounded,
+		"many samples in one message": s.manySamples,
+		"ten thousand users":          s.manyUsers,
+		"clock jumps":                 s.clockJumps,
+		"clock behind":                s.clockBehind,
 	} {
 		t.Run(name, test)
 	}
