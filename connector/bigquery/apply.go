@@ -98,18 +98,18 @@ func (s *Schema) change(ctx context.Context, d Difference, location string) erro
 	table := client.Dataset(d.Dataset).Table(d.Table)
 	switch d.Action {
 	case CreateDataset:
-		return made(ctx, func(ctx context.Context) error {
+		return s.made(ctx, func(ctx context.Context) error {
 			return client.Dataset(d.Dataset).Create(ctx, &bigquery.DatasetMetadata{Location: location})
 		})
 	case CreateTable, CreateView:
-		return made(ctx, func(ctx context.Context) error { return table.Create(ctx, d.want.md) })
+		return s.made(ctx, func(ctx context.Context) error { return table.Create(ctx, d.want.md) })
 	case AddColumns:
 		return s.addColumns(ctx, d)
 	case ReplaceView:
 		change := bigquery.TableMetadataToUpdate{ViewQuery: d.want.md.ViewQuery, UseLegacySQL: false}
 		change.SetLabel(viewLabel, d.want.md.Labels[viewLabel])
-		return retry(ctx, func() error {
-			_, err := within(ctx, func(ctx context.Context) (*bigquery.TableMetadata, error) { return table.Update(ctx, change, "") })
+		return s.warehouse.patience.retry(ctx, func() error {
+			_, err := within(ctx, s.warehouse.patience, func(ctx context.Context) (*bigquery.TableMetadata, error) { return table.Update(ctx, change, "") })
 			return err
 		})
 	case FillFence:
@@ -119,9 +119,9 @@ func (s *Schema) change(ctx context.Context, d Difference, location string) erro
 }
 
 // made makes something, unless it is there.
-func made(ctx context.Context, create func(context.Context) error) error {
-	return retry(ctx, func() error {
-		_, err := within(ctx, func(ctx context.Context) (struct{}, error) {
+func (s *Schema) made(ctx context.Context, create func(context.Context) error) error {
+	return s.warehouse.patience.retry(ctx, func() error {
+		_, err := within(ctx, s.warehouse.patience, func(ctx context.Context) (struct{}, error) {
 			err := create(ctx)
 			var rest *googleapi.Error
 			if errors.As(err, &rest) && rest.Code == http.StatusConflict {
@@ -139,8 +139,8 @@ func made(ctx context.Context, create func(context.Context) error) error {
 // the older one does.
 func (s *Schema) addColumns(ctx context.Context, d Difference) error {
 	tables, project := s.rest.Tables, s.warehouse.config.Project
-	return retry(ctx, func() error {
-		_, err := within(ctx, func(ctx context.Context) (*bq.Table, error) {
+	return s.warehouse.patience.retry(ctx, func() error {
+		_, err := within(ctx, s.warehouse.patience, func(ctx context.Context) (*bq.Table, error) {
 			have, err := tables.Get(project, d.Dataset, d.Table).Context(ctx).Do()
 			if err != nil {
 				return nil, err

@@ -225,9 +225,9 @@ func (w *Warehouse) estimate(ctx context.Context, m *connector.Merge, names merg
 // dryRun is how many bytes BigQuery would read for a statement.
 func (w *Warehouse) dryRun(ctx context.Context, s statement) (int64, error) {
 	q := w.client.Query(s.text)
-	s.configure(q)
+	s.configure(q, w.patience)
 	q.DryRun, q.Location = true, w.client.Location
-	job, err := within(ctx, q.Run)
+	job, err := within(ctx, w.patience, q.Run)
 	if err != nil {
 		return 0, fmt.Errorf("estimate: %w", err)
 	}

@@ -117,3 +117,26 @@ func TestMissing(t *testing.T) {
 		}
 	}
 }
+
+// triedOn is how Google's client for REST says that its time was up while it
+// tried a call again.
+type triedOn struct{ last error }
+
+func (e triedOn) Error() string        { return "retry failed with context deadline exceeded" }
+func (e triedOn) Unwrap() error        { return e.last }
+func (e triedOn) Is(target error) bool { return target == context.DeadlineExceeded }
+
+// TestReasonOfTrying: a BigQuery that answers 503 for as long as it is asked was
+// said to give "no answer in time", and so was a connection that broke off.
+func TestReasonOfTrying(t *testing.T) {
+	for want, last := range map[string]error{
+		"backendError":             restError(503, "backendError", secret),
+		"the connection broke off": &url.Error{Op: "Get", URL: secret, Err: syscall.ECONNRESET},
+		"no answer in time":        &url.Error{Op: "Get", URL: secret, Err: context.DeadlineExceeded},
+	} {
+		err := classify(t.Context(), triedOn{last})
+		if !errors.Is(err, connector.ErrUnavailable) || !strings.HasSuffix(err.Error(), want) {
+			t.Errorf("%v, want ErrUnavailable and %q", err, want)
+		}
+	}
+}

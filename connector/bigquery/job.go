@@ -19,15 +19,16 @@ import (
 	"vitalsink/connector"
 )
 
-const (
-	// retryFor is for how long a job that fails for a passing reason is tried
-	// again: what comes later is for the next fold.
-	retryFor = 2 * time.Minute
-	// callTimeout is for how long Google's client may try one call.
-	callTimeout = time.Minute
-	// jobTimeout is when BigQuery ends a job that hangs.
-	jobTimeout = time.Hour
-)
+// patience is how long the REST API is waited for.
+type patience struct {
+	retryFor    time.Duration // for which what fails for a passing reason is tried again: what comes later is for the next fold
+	callTimeout time.Duration // for which Google's client may try one call
+	jobTimeout  time.Duration // after which BigQuery ends a job that hangs
+}
+
+func defaultPatience() patience {
+	return patience{retryFor: 2 * time.Minute, callTimeout: time.Minute, jobTimeout: time.Hour}
+}
 
 // statement is what a job is to run.
 type statement struct {
@@ -42,10 +43,10 @@ type statement struct {
 }
 
 // configure makes a job of it: every job is labelled and capped.
-func (s statement) configure(q *bigquery.Query) {
+func (s statement) configure(q *bigquery.Query, p patience) {
 	q.Parameters = s.parameters
 	q.MaxBytesBilled = s.limit
-	q.JobTimeout = jobTimeout
+	q.JobTimeout = p.jobTimeout
 	q.DisableQueryCache = true
 	q.Labels = map[string]string{"app": "vitalsink", "step": s.step}
 	if s.table != "" {
@@ -57,7 +58,7 @@ func (s statement) configure(q *bigquery.Query) {
 // reason, and calls f on each row once it has worked. It returns the bytes that
 // all tries were billed for.
 func (w *Warehouse) query(ctx context.Context, s statement, f func([]bigquery.Value) error) (billed int64, err error) {
-	err = retry(ctx, func() error {
+	err = w.patience.retry(ctx, func() error {
 		s := s // its limit is lowered anew
 		job, _, err := w.submit(ctx, &s, "vitalsink_"+s.step+"_"+uuid.NewString())
 		if err != nil {
@@ -67,7 +68,7 @@ func (w *Warehouse) query(ctx context.Context, s statement, f func([]bigquery.Va
 		if billed += n; err != nil {
 			return err
 		}
-		return eachRow(ctx, job, f)
+		return w.eachRow(ctx, job, f)
 	})
 	return billed, err
 }
@@ -79,7 +80,7 @@ func (w *Warehouse) query(ctx context.Context, s statement, f func([]bigquery.Va
 // holds tells whether what such a job did is still there. f is called on each
 // row of the result.
 func (w *Warehouse) script(ctx context.Context, s statement, name string, holds func(id string) (bool, error), f func([]bigquery.Value) error) error {
-	return retry(ctx, func() error {
+	return w.patience.retry(ctx, func() error {
 		for {
 			job, again, err := w.attempt(ctx, s, fmt.Sprintf("%s_%d", name, w.attempts.of(name)), holds)
 			var ended *jobFailed
@@ -88,7 +89,7 @@ func (w *Warehouse) script(ctx context.Context, s statement, name string, holds 
 				w.attempts.next(name)
 			case err == nil:
 				w.attempts.forget(name)
-				return eachRow(ctx, job, f)
+				return w.eachRow(ctx, job, f)
 			}
 			if !again {
 				return err
@@ -127,9 +128,9 @@ func (w *Warehouse) submit(ctx context.Context, s *statement, id string) (job *b
 		return nil, false, err
 	}
 	q := w.client.Query(s.text)
-	s.configure(q)
+	s.configure(q, w.patience)
 	q.JobIDConfig = bigquery.JobIDConfig{JobID: id, Location: w.client.Location}
-	job, err = within(ctx, func(ctx context.Context) (*bigquery.Job, error) {
+	job, err = within(ctx, w.patience, func(ctx context.Context) (*bigquery.Job, error) {
 		job, err := q.Run(ctx)
 		var rest *googleapi.Error
 		if errors.As(err, &rest) && rest.Code == http.StatusConflict {
@@ -159,7 +160,7 @@ func (w *Warehouse) await(ctx context.Context, job *bigquery.Job, s statement) (
 	pauses := backoff.NewExponentialBackOff()
 	pauses.InitialInterval, pauses.MaxInterval = 10*time.Millisecond, 5*time.Second
 	for {
-		status, err := within(ctx, job.Status)
+		status, err := within(ctx, w.patience, job.Status)
 		if err != nil {
 			return 0, fmt.Errorf("poll job %s: %w", job.ID(), err)
 		}
@@ -179,8 +180,8 @@ func (w *Warehouse) await(ctx context.Context, job *bigquery.Job, s statement) (
 }
 
 // eachRow calls f on every row of the result of a job that has ended.
-func eachRow(ctx context.Context, job *bigquery.Job, f func([]bigquery.Value) error) error {
-	values, err := within(ctx, func(ctx context.Context) ([][]bigquery.Value, error) {
+func (w *Warehouse) eachRow(ctx context.Context, job *bigquery.Job, f func([]bigquery.Value) error) error {
+	values, err := within(ctx, w.patience, func(ctx context.Context) ([][]bigquery.Value, error) {
 		rows, err := job.Read(ctx)
 		if err != nil {
 			return nil, err
@@ -215,8 +216,8 @@ func all(rows *bigquery.RowIterator) ([][]bigquery.Value, error) {
 
 // within makes one call, and explains its error. Google's client tries a call
 // again for as long as its context lasts: that has to have an end.
-func within[T any](ctx context.Context, call func(context.Context) (T, error)) (T, error) {
-	one, cancel := context.WithTimeout(ctx, callTimeout)
+func within[T any](ctx context.Context, p patience, call func(context.Context) (T, error)) (T, error) {
+	one, cancel := context.WithTimeout(ctx, p.callTimeout)
 	defer cancel()
 	result, err := call(one)
 	return result, classify(ctx, err)
@@ -224,13 +225,13 @@ func within[T any](ctx context.Context, call func(context.Context) (T, error)) (
 
 // retry tries again, for a while, what fails for a reason that passes: a
 // conflict between transactions, say, which are cancelled, not queued.
-func retry(ctx context.Context, try func() error) error {
+func (p patience) retry(ctx context.Context, try func() error) error {
 	pauses := backoff.NewExponentialBackOff() // with jitter
 	pauses.InitialInterval, pauses.MaxInterval = 250*time.Millisecond, 15*time.Second
 	began := time.Now()
 	for {
 		err := try()
-		if !errors.Is(err, connector.ErrUnavailable) || time.Since(began) > retryFor || ctx.Err() != nil {
+		if !errors.Is(err, connector.ErrUnavailable) || time.Since(began) > p.retryFor || ctx.Err() != nil {
 			return err
 		}
 		if sleep(ctx, pauses.NextBackOff()) != nil {

@@ -124,7 +124,7 @@ func (s *Schema) Plan(ctx context.Context) (*Plan, error) {
 
 // planDataset looks at a dataset itself.
 func (s *Schema) planDataset(ctx context.Context, p *Plan, dataset string, locations map[string]string) error {
-	md, err := within(ctx, s.warehouse.client.Dataset(dataset).Metadata)
+	md, err := within(ctx, s.warehouse.patience, s.warehouse.client.Dataset(dataset).Metadata)
 	if isNotFound(err) {
 		p.Differences = append(p.Differences, Difference{Action: CreateDataset, Dataset: dataset})
 		return nil
@@ -186,7 +186,7 @@ func (w *Warehouse) compare(ctx context.Context, want relation) ([]Difference, e
 	if c.all(); !want.fence || slices.ContainsFunc(c.found, func(d Difference) bool { return d.Action == Refuse }) {
 		return c.found, nil
 	}
-	err = retry(ctx, func() error {
+	err = w.patience.retry(ctx, func() error {
 		rows, err := w.fenceRows(ctx, want.name)
 		if err == nil {
 			c.fenceRows(len(rows))
@@ -198,8 +198,8 @@ func (w *Warehouse) compare(ctx context.Context, want relation) ([]Difference, e
 
 // metadata is what a table or view is declared to be.
 func (w *Warehouse) metadata(ctx context.Context, dataset, name string) (md *bigquery.TableMetadata, err error) {
-	err = retry(ctx, func() error {
-		md, err = within(ctx, func(ctx context.Context) (*bigquery.TableMetadata, error) {
+	err = w.patience.retry(ctx, func() error {
+		md, err = within(ctx, w.patience, func(ctx context.Context) (*bigquery.TableMetadata, error) {
 			return w.client.Dataset(dataset).Table(name).Metadata(ctx)
 		})
 		return err

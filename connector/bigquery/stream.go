@@ -238,6 +238,9 @@ func classify(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
+	if cause := errors.Unwrap(err); errors.Is(err, context.DeadlineExceeded) && cause != nil && !errors.Is(cause, context.DeadlineExceeded) {
+		err = cause // why Google's client tried again until its time was up
+	}
 	err = explain(err)
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return &fault{class: connector.ErrUnavailable, what: "no answer in time"}

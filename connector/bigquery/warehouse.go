@@ -40,6 +40,7 @@ type Warehouse struct {
 	catalogue  *schemas.Catalogue // of what the tables have
 	lacking    []string
 	billing    billing
+	patience   patience
 	pending    int // batches of a table and lane that are looked at together
 }
 
@@ -67,7 +68,10 @@ func Open(ctx context.Context, cfg Config) (*Warehouse, error) {
 func newWarehouse(ctx context.Context, cfg Config) (*Warehouse, error) {
 	cfg.MaxBytesBilled = cmp.Or(cfg.MaxBytesBilled, defaultMaxBytesBilled)
 	cfg.Log = cmp.Or(cfg.Log, slog.New(slog.DiscardHandler))
-	w := &Warehouse{config: cfg, pending: maxPending, billing: billing{most: cfg.MaxBytesBilledPerDay, now: time.Now, began: time.Now()}}
+	w := &Warehouse{
+		config: cfg, pending: maxPending, patience: defaultPatience(),
+		billing: billing{most: cfg.MaxBytesBilledPerDay, now: time.Now, began: time.Now()},
+	}
 	var err error
 	if w.statements, err = newStatements(cfg.Project, cfg.Dataset); err != nil {
 		return w, err
@@ -86,9 +90,9 @@ func (w *Warehouse) connectStore(ctx context.Context) error {
 	// Jobs run where the data is.
 	store := storeOf(w.config.Dataset)
 	waiting := time.AfterFunc(silence, func() {
-		w.config.Log.Warn("no answer from BigQuery yet", "dataset", w.config.Project+"."+store, "waiting", callTimeout)
+		w.config.Log.Warn("no answer from BigQuery yet", "dataset", w.config.Project+"."+store, "waiting", w.patience.callTimeout)
 	})
-	md, err := within(ctx, w.client.Dataset(store).Metadata)
+	md, err := within(ctx, w.patience, w.client.Dataset(store).Metadata)
 	waiting.Stop()
 	if isNotFound(err) {
 		return w.notSetUp([]string{"dataset " + store + " is missing"}, "apply --location EU")
@@ -146,7 +150,7 @@ func (w *Warehouse) Pending(ctx context.Context) (*connector.Pending, error) {
 	for _, t := range w.catalogue.Versioned() {
 		g.Go(func() error {
 			var n int64
-			err := retry(gctx, func() (err error) {
+			err := w.patience.retry(gctx, func() (err error) {
 				n, err = w.fence(gctx, t.Name)
 				return err
 			})
@@ -202,7 +206,7 @@ func (w *Warehouse) fence(ctx context.Context, table string) (int64, error) {
 
 // fenceRows reads a fence.
 func (w *Warehouse) fenceRows(ctx context.Context, name string) ([][]bigquery.Value, error) {
-	rows, err := within(ctx, func(ctx context.Context) ([][]bigquery.Value, error) {
+	rows, err := within(ctx, w.patience, func(ctx context.Context) ([][]bigquery.Value, error) {
 		return all(w.client.Dataset(storeOf(w.config.Dataset)).Table(name).Read(ctx))
 	})
 	if err != nil {

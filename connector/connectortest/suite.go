@@ -58,6 +58,17 @@ func Run(t *testing.T, open func(t testing.TB) Store) {
 		"books":                       s.books,
 		"books of any window":         s.windows,
 		"faults in the books":         s.faults,
+		"redelivery storm":            s.storm,
+		"poison one to one":           s.poisoned,
+		"fifty years":                 s.fiftyYears,
+		"limits of size":              s.sizeLimits,
+		"a message too large to hold": s.tooLarge,
+		"one key in one message":      s.oneKey,
+		"memory is bounded":           s.bounded,
+		"many samples in one message": s.manySamples,
+		"ten thousand users":          s.manyUsers,
+		"clock jumps":                 s.clockJumps,
+		"clock behind":                s.clockBehind,
 	} {
 		t.Run(name, test)
 	}

@@ -77,6 +77,7 @@ type faults struct {
 	mu    sync.Mutex
 	list  []*Fault
 	calls map[string]int
+	met   int
 }
 
 // Inject adds a fault; the first that matches a call takes effect.
@@ -103,6 +104,13 @@ func (s *Server) Calls(call string) int {
 	return s.faults.calls[call]
 }
 
+// Met is how often a call, a job or a statement met a fault.
+func (s *Server) Met() int {
+	s.faults.mu.Lock()
+	defer s.faults.mu.Unlock()
+	return s.faults.met
+}
+
 // next counts a call and returns the fault that it meets, if any. The caller
 // waits for its Delay, calls its Do, and does what its Effect says.
 func (f *faults) next(call, table string) *Fault {
@@ -123,6 +131,7 @@ func (f *faults) next(call, table string) *Fault {
 		if fault.Times > 0 {
 			fault.Times--
 		}
+		f.met++
 		return fault
 	}
 	return nil
