@@ -1,0 +1,80 @@
+package main
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/dustin/go-humanize"
+
+	"vitalsink/connector/files"
+	"vitalsink/transforms"
+)
+
+func mustDoc(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("../../../docs", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// TestReliabilityNames: what docs/reliability.md says attacks a promise is
+// there: tests by their names, cases of the conformance suite by theirs.
+func TestReliabilityNames(t *testing.T) {
+	var tests strings.Builder
+	err := filepath.WalkDir("../../..", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, "_test.go") && !strings.HasSuffix(path, "connectortest/suite.go") {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		tests.Write(text)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := regexp.MustCompile("`([A-Za-z0-9 ]+)`").FindAllStringSubmatch(mustDoc(t, "reliability.md"), -1)
+	found := 0
+	for _, m := range named {
+		name := m[1]
+		if !strings.HasPrefix(name, "Test") && !strings.HasPrefix(name, "Fuzz") && !strings.Contains(name, " ") || strings.HasPrefix(name, "make ") || strings.HasPrefix(name, "vitalsink ") {
+			continue
+		}
+		found++
+		if !strings.Contains(tests.String(), "func "+name+"(") && !strings.Contains(tests.String(), fmt.Sprintf("%q:", name)) {
+			t.Errorf("there is no test %s", name)
+		}
+	}
+	if found < 40 {
+		t.Errorf("only %d names of tests were found", found)
+	}
+}
+
+func mebibytes(n int) string { return fmt.Sprintf("%d MiB", n>>20) }
+
+// TestLimitsAreTrue: the numbers of docs/limits.md that the code exports are
+// the code's.
+func TestLimitsAreTrue(t *testing.T) {
+	doc := mustDoc(t, "limits.md")
+	for what, line := range map[string]string{
+		"MaxBody":     fmt.Sprintf("| body after decompression | %s |", mebibytes(transforms.MaxBody)),
+		"MaxDepth":    fmt.Sprintf("| nesting of objects and arrays | %d |", transforms.MaxDepth),
+		"MaxRow":      fmt.Sprintf("| one row as it is stored | %s |", mebibytes(transforms.MaxRow)),
+		"MaxExpanded": fmt.Sprintf("| all rows of a message | %s |", mebibytes(transforms.MaxExpanded)),
+		"MaxPart":     fmt.Sprintf("| a part of a quarantined message's bytes, gzip'd | %s |", mebibytes(transforms.MaxPart)),
+		"MaxLine":     fmt.Sprintf("| a line of a file (`load`, `replay`) | %s |", mebibytes(files.MaxLine)),
+		"giveUp":      fmt.Sprintf("| time to append it | %.0f minutes ", giveUp.Minutes()),
+		"leastMemory": "at least " + mebibytes(leastMemory),
+		"bigFold":     humanize.Comma(bigFold) + " (`--fold-rows`)",
+	} {
+		if !strings.Contains(doc, line) {
+			t.Errorf("%s: the page does not say %q", what, line)
+		}
+	}
+}
