@@ -17,6 +17,7 @@ import (
 
 	"vitalsink/connector"
 	"vitalsink/connector/files"
+	"vitalsink/connector/pubsub"
 	"vitalsink/connector/replay"
 	"vitalsink/transforms"
 )
@@ -101,7 +102,7 @@ func (c *replayCommand) Run(ctx context.Context, std streams, log *slog.Logger) 
 			Ingest: &connector.Ingest{
 				// What is refused is part of the result, not worth a log line each.
 				Warehouse: warehouse, Catalogue: catalogue, Log: slog.New(slog.DiscardHandler),
-				MaxHeld: memory.held, MaxMessages: memory.messages, MaxBytes: memory.waiting,
+				MaxHeld: memory.held, MaxMessages: memory.messages / pubsub.Streams, MaxBytes: memory.waiting / pubsub.Streams,
 				FlushInterval: pace.flush, Workers: pace.workers,
 			},
 			Quarantine: warehouse, Catalogue: catalogue, ParseLine: files.ParseLine, DryRun: c.DryRun,
