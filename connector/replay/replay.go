@@ -184,9 +184,9 @@ func (r *Replay) countReasons(d *transforms.Decoded) {
 // mostTombstones is how many rows a message deletes.
 const mostTombstones = 10_000
 
-// resolve takes what is in the tables now out of quarantine.
-func (r *Replay) resolve(ctx context.Context, entries []connector.Quarantined, done []outcome) error {
-	refused := stillRefused(done)
+// resolve takes what is in the tables now out of quarantine: of the messages
+// that are named in refused, what is not refused.
+func (r *Replay) resolve(ctx context.Context, entries []connector.Quarantined, refused map[string]positions) error {
 	var tombstones messages
 	for i := range entries {
 		e := &entries[i]
@@ -228,12 +228,15 @@ func after(e *connector.Quarantined) time.Time {
 	return now
 }
 
+// positions are those of samples in their message.
+type positions map[int32]bool
+
 // stillRefused is, for each id, what no message of that id has brought into the
 // tables.
-func stillRefused(done []outcome) map[string]map[int32]bool {
-	left := map[string]map[int32]bool{}
+func stillRefused(done []outcome) map[string]positions {
+	left := map[string]positions{}
 	for _, o := range done {
-		now := map[int32]bool{}
+		now := positions{}
 		for _, position := range o.refused {
 			now[position] = true
 		}
@@ -255,7 +258,7 @@ func stillRefused(done []outcome) map[string]map[int32]bool {
 // resolved are the rows of a message in quarantine that have no more business
 // there. The row of the whole message has its bytes: it stays as long as any
 // sample does.
-func resolved(e *connector.Quarantined, left map[int32]bool) (rows []map[string]any) {
+func resolved(e *connector.Quarantined, left positions) (rows []map[string]any) {
 	for _, key := range e.Rows {
 		if len(left) == 0 || key.Index != whole && !left[whole] && !left[key.Index] {
 			rows = append(rows, map[string]any{"message_id": e.MessageID, "_index": key.Index, "part": key.Part})

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 
 	"github.com/klauspost/compress/gzip"
 
@@ -115,7 +117,7 @@ func (r *Replay) replayChunk(ctx context.Context, entries []connector.Quarantine
 	if err == nil {
 		err = ctx.Err() // the rest is given back: nothing is to be said of it
 	}
-	return errors.Join(r.resolve(context.WithoutCancel(ctx), entries, done), err)
+	return errors.Join(r.resolve(context.WithoutCancel(ctx), entries, stillRefused(done)), err)
 }
 
 // messages is a source of messages.
@@ -180,24 +182,15 @@ func shortHash(id string) (short [sha256.Size / 2]byte) {
 
 // resolveAll resolves chunk by chunk.
 func (r *Replay) resolveAll(ctx context.Context, done []outcome) error {
-	var ids []string
-	seen := map[string]bool{}
-	for _, o := range done {
-		if !seen[o.id] {
-			seen[o.id] = true
-			ids = append(ids, o.id)
-		}
-	}
-	for len(ids) > 0 {
-		n := min(len(ids), chunkMessages)
-		entries, err := r.Quarantine.Quarantined(ctx, ids[:n], false)
+	refused := stillRefused(done)
+	for ids := range slices.Chunk(slices.Sorted(maps.Keys(refused)), chunkMessages) {
+		entries, err := r.Quarantine.Quarantined(ctx, ids, false)
 		if err != nil {
 			return fmt.Errorf("mark what is resolved: %w", err)
 		}
-		if err := r.resolve(ctx, entries, done); err != nil {
+		if err := r.resolve(ctx, entries, refused); err != nil {
 			return err
 		}
-		ids = ids[n:]
 	}
 	return nil
 }
