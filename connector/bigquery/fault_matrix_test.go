@@ -179,6 +179,7 @@ func (m *matrix) mended(t *testing.T, s inspected, l *lender, log *heard) {
 	case <-time.After(time.Minute):
 		t.Error("nobody is told")
 	}
+	log.mend()
 	acknowledged := l.acknowledged()
 	s.server.Heal()
 	committed := s.committed(t, m.tables())

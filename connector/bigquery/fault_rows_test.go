@@ -56,10 +56,13 @@ func unluckyRows() []unlucky {
 // hour is longer than anybody waits.
 const hour = time.Hour
 
-// impatient waits two seconds for whatever it is.
+// impatient waits three seconds for an answer.
 func impatient(w *Warehouse) {
-	w.appender.tuned.patience, w.patience.callTimeout, w.patience.jobTimeout = 2*time.Second, 2*time.Second, 2*time.Second
+	w.appender.tuned.patience, w.patience.callTimeout = 3*time.Second, 3*time.Second
 }
+
+// stopping has BigQuery stop jobs after three seconds.
+func stopping(w *Warehouse) { w.patience.jobTimeout = 3 * time.Second }
 
 // brief leaves to the next beat what fails.
 func brief(w *Warehouse) { w.patience.retryFor = time.Millisecond }
@@ -249,7 +252,7 @@ func jobRows() []unlucky {
 	}
 	for i := range rows {
 		if rows[i].inject != nil && rows[i].inject[0].Delay > 0 {
-			rows[i].inject[0].Job, rows[i].tune = nil, impatient
+			rows[i].inject[0].Job, rows[i].tune = nil, stopping
 		}
 	}
 	return rows

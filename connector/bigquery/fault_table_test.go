@@ -47,6 +47,7 @@ type heard struct {
 	// told is closed when the words for enough effects have come.
 	told   chan struct{}
 	enough int
+	mended bool // what is said from then on is not about the fault
 }
 
 // line is a line of the log.
@@ -63,6 +64,9 @@ func (h *heard) Write(text []byte) (int, error) {
 	if err := json.NewDecoder(bytes.NewReader(text)).Decode(&l); err != nil {
 		return 0, err
 	}
+	if _, known := l.meaning(); known && h.mended {
+		return len(text), nil
+	}
 	h.lines = append(h.lines, l)
 	if words, _ := h.meanings(); len(words) == h.enough && h.enough > 0 {
 		h.enough = 0
@@ -78,6 +82,13 @@ func (l line) meaning() (word string, known bool) {
 		}
 	}
 	return "", false
+}
+
+// mend is called when the fault is about to be.
+func (h *heard) mend() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.mended = true
 }
 
 // meanings are the words for the lines, and lines that have none.
