@@ -115,9 +115,6 @@ func widestOf(parts []part) int {
 // merge makes one merge, in parts of at most so many days.
 func (w *Warehouse) merge(ctx context.Context, m *connector.Merge, most int, limit int64) (connector.MergeBooks, error) {
 	names := namesFor(m, most)
-	if m.MergedAt.Before(names.LedgerSince) {
-		return connector.MergeBooks{}, fmt.Errorf("merge %s: %w: by this machine's clock the batches are of the future", m.Table.Name, connector.ErrConfiguration)
-	}
 	var changed []probed
 	var bytes bytesOf
 	for _, p := range names.Parts {
@@ -149,12 +146,20 @@ func (b bytesOf) sum() bigquery.NullInt64 {
 // probe finds.
 func namesFor(m *connector.Merge, most int) mergeNames {
 	n := namesOf(m.Table)
+	var last time.Time
 	for _, b := range m.Batches {
 		if n.Since.IsZero() || b.AppendedAt.Before(n.Since) {
 			n.Since = b.AppendedAt
 		}
+		if b.AppendedAt.After(last) {
+			last = b.AppendedAt
+		}
 	}
-	n.LedgerSince = n.Since.Add(-clockSkew)
+	if n.LedgerSince = n.Since.Add(-clockSkew); m.MergedAt.Before(last.Add(-clockSkew)) {
+		// One of the clocks is wrong, and may have been when a merge of theirs was
+		// entered: all of the ledger is looked through.
+		n.LedgerSince = time.Time{}
+	}
 	n.Parts = partsOf(m, most)
 	return n
 }
