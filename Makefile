@@ -32,7 +32,7 @@ demo: build
 # The test runner comes last, so that its summary ends the output.
 test: analyze lint fuzz
 	@CGO_ENABLED=0 go build -o /dev/null ./connector/cmd/vitalsink
-	go test -race -shuffle=on -timeout=20m ./...
+	go test -race -shuffle=on -timeout=60m ./...
 
 # Alone and first: the first time it is built, that takes minutes and 6 GB. Without cgo, so that it is built once.
 analyze: $(LINT)
