@@ -31,7 +31,7 @@ func TestChaos(t *testing.T) {
 	}
 	t.Logf("-chaos.seed=%d", seed)
 	dice := rand.New(rand.NewPCG(seed, 0))
-	file, truth := generated(t, "--users", fmt.Sprint(2+int(chaos.Seconds())/10), "--days", "2", "--seed", fmt.Sprint(1+seed%1000),
+	file, truth := generated(t, "--users", fmt.Sprint(2+int(chaos.Seconds())/20), "--days", "2", "--seed", fmt.Sprint(1+seed%1000),
 		"--duplicates", "0.1", "--disorder", "0.1", "--updates", "0.1", "--late", "0.05", "--bad", "0.05")
 	lines := mustLines(t, file)
 	w := newWorld(t, *chaos > time.Minute)
@@ -86,11 +86,14 @@ func (p *publisher) publishOver(t *testing.T, lines [][]byte, d time.Duration) e
 }
 
 // killAtRandom kills one after the other for a while, each at once followed by
-// another of its kind, and returns how often.
+// another of its kind, and returns how often. What a receiver has in hand when
+// it is killed comes again after a minute at the latest, so most of them get
+// time to commit something.
 func killAtRandom(t *testing.T, dice *rand.Rand, receivers []*receiver, d time.Duration) (kills int) {
 	t.Helper()
+	most := min(max(2*time.Second, d/50), 10*time.Second)
 	for end := time.Now().Add(d); time.Now().Before(end); kills++ {
-		pause := time.NewTimer(time.Duration(dice.Int64N(int64(2 * time.Second))))
+		pause := time.NewTimer(time.Duration(dice.Int64N(int64(most))))
 		<-pause.C
 		victim := receivers[dice.IntN(len(receivers))]
 		victim.kill(t)

@@ -150,7 +150,7 @@ func (w *world) settle(t *testing.T, receivers ...*receiver) {
 		w.pass(t)
 		last, since := int64(-1), time.Now()
 		await := time.NewTicker(200 * time.Millisecond)
-		for giveUp := time.Now().Add(10 * time.Minute); time.Since(since) < w.quiet; <-await.C {
+		for giveUp := time.Now().Add(20 * time.Minute); time.Since(since) < w.quiet; <-await.C {
 			if time.Now().After(giveUp) {
 				t.Fatal("messages do not cease to come")
 			}
