@@ -6,7 +6,7 @@
 # make bench   the benchmarks of decoding, and of encoding and appending to BigQuery
 # make scale   10 million samples through load and run, compared with the truth
 # make live-check PROJECT=…  what only a real BigQuery project can show, its speed and its cost (without PROJECT: on a stand-in)
-# make chaos   processes killed at random for DURATION=5m, then every row compared with the truth (SEED=… to repeat one)
+# make chaos   processes killed at random for DURATION=5m, then every row compared with the truth (SEED=… to repeat one, PUBSUB=emulator for Google's)
 # make soak    services at full speed for DURATION=30m while BigQuery fails in all sorts of ways
 # make outage  a disk that stays full for minutes, under a running service
 
@@ -60,7 +60,7 @@ scale: compiler
 		-scale.users=$(or $(USERS),375) -scale.days=$(or $(DAYS),7) -scale.memory=$(or $(MEMORY),2GiB)
 
 # What came out is the last line.
-CAMPAIGN = report=$$(mktemp); go test -count=1 -v -timeout=24h -run='^$(1)$$' ./connector/cmd/vitalsink -campaign.report=$$report $(2); \
+CAMPAIGN = report=$$(mktemp); go test -count=1 -v -timeout=24h -run='^$(1)$$' ./connector/cmd/vitalsink -campaign.report=$$report -campaign.emulator=$(if $(filter emulator,$(PUBSUB)),true,false) $(2); \
 	code=$$?; cat $$report; rm -f $$report; exit $$code
 
 chaos: compiler

@@ -286,7 +286,7 @@ func (b *Builder) countDays(d *Decoded) {
 // ends up in the columns by name.
 func (b *Builder) AppendQuarantine(d *Decoded) {
 	whole := Refusal{
-		Reason: "samples", index: wholeMessage,
+		Reason: Samples, index: wholeMessage,
 		Detail: "some samples of the message are refused; see the rows of each",
 	}
 	samples := d.refused

@@ -24,7 +24,16 @@ const (
 	DateOutOfTime Reason = "date_out_of_time" // partition date beyond the bounds
 
 	WarehouseRefused Reason = "warehouse_refused" // valid, but the warehouse does not take the row
+	Samples          Reason = "samples"           // the message of which samples are refused, each for a reason of its own
 )
+
+// Reasons are all of them.
+func Reasons() []Reason {
+	return []Reason{
+		BadEnvelope, BadBlobType, BadCodec, BadGzip, TooLarge, TooDeep, InvalidUTF8, NotJSON, DuplicateKey, NoEventType,
+		NoUser, BadShape, BadKey, DecoderFault, DateOutOfTime, WarehouseRefused, Samples,
+	}
+}
 
 // wholeMessage is the position of a refusal that is not of one sample.
 const wholeMessage = int32(-1)

@@ -20,7 +20,7 @@ var (
 	_ connector.Bookkeeper = (*Reader)(nil)
 )
 
-var errNoTables = errors.New("the file has no tables of vitalsink; load something into it first")
+var errNoTables = errors.New("the file lacks the tables batches and merges, or one of them; it is of no vitalsink, or somebody dropped them")
 
 // BooksOf reads registry and ledger in one statement.
 func (w *Warehouse) BooksOf(ctx context.Context, window connector.Window) (books connector.WindowBooks, err error) {

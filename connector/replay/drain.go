@@ -2,6 +2,7 @@ package replay
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -31,7 +32,9 @@ func (d Drain) Receive(ctx context.Context, deliver func(context.Context, *conne
 	})
 	defer r.idle.Stop()
 	err := d.Source.Receive(inner, func(ctx context.Context, m *connector.Message) error {
-		r.take(m)
+		if !r.take(m) {
+			return errOver
+		}
 		err := deliver(ctx, m)
 		if err != nil {
 			r.settled()
@@ -45,6 +48,10 @@ func (d Drain) Receive(ctx context.Context, deliver func(context.Context, *conne
 	return err
 }
 
+// errOver refuses what still comes when all that was peeked at is given back:
+// nobody else would.
+var errOver = errors.New("the end of a look at messages")
+
 // draining is a Drain at work.
 type draining struct {
 	Drain
@@ -53,23 +60,28 @@ type draining struct {
 	mu     sync.Mutex
 	inHand int
 	nacks  []func() // of what is peeked at
+	over   bool     // these are called
 }
 
-// take changes what becomes of a message when it is settled.
-func (r *draining) take(m *connector.Message) {
+// take changes what becomes of a message when it is settled; false refuses it.
+func (r *draining) take(m *connector.Message) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.over {
+		return false
+	}
 	ack, nack := m.Ack, m.Nack
 	if r.Peek {
 		r.nacks = append(r.nacks, nack)
 		m.Ack, m.Nack = func() {}, func() {}
 		r.idle.Reset(r.Idle)
-		return
+		return true
 	}
 	r.inHand++
 	r.idle.Stop()
 	m.Ack = func() { ack(); r.settled() }
 	m.Nack = func() { nack(); r.settled() }
+	return true
 }
 
 func (r *draining) settled() {
@@ -89,5 +101,5 @@ func (r *draining) giveBack() {
 	for _, nack := range r.nacks {
 		nack()
 	}
-	r.nacks = nil
+	r.nacks, r.over = nil, r.Peek
 }

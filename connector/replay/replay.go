@@ -59,9 +59,11 @@ type Result struct {
 	Empty    int `json:"messages_empty"`
 	// Reasons of what is refused, each message and sample.
 	Reasons map[transforms.Reason]int `json:"quarantined"`
-	// Resolved messages were in quarantine, and are not any more.
+	// Known are messages that were in quarantine, each once.
+	Known int `json:"known"`
+	// Resolved of them are not in quarantine any more.
 	Resolved int `json:"resolved"`
-	// Unreadable messages have bytes in quarantine that are damaged.
+	// Unreadable messages are in quarantine, but their bytes are not, or damaged.
 	Unreadable int `json:"unreadable"`
 }
 
@@ -74,8 +76,8 @@ func (r *Replay) Result() Result {
 	for reason, n := range r.result.Reasons {
 		result.Reasons[reason] = n
 	}
-	if !r.DryRun {
-		result.Reasons = r.Ingest.Landed().Quarantined
+	if landed := r.Ingest.Landed().Quarantined; landed != nil {
+		result.Reasons = landed
 	}
 	return result
 }
@@ -195,11 +197,12 @@ func (r *Replay) resolve(ctx context.Context, entries []connector.Quarantined, r
 			continue
 		}
 		rows := resolved(e, left)
+		r.mu.Lock()
+		r.result.Known++
 		if len(rows) == len(e.Rows) {
-			r.mu.Lock()
 			r.result.Resolved++
-			r.mu.Unlock()
 		}
+		r.mu.Unlock()
 		for len(rows) > 0 && !r.DryRun {
 			n := min(len(rows), mostTombstones)
 			m, err := transforms.Tombstones(uuid.NewString(), after(e), r.Catalogue.Table(schemas.QuarantineTable), rows[:n])

@@ -37,6 +37,9 @@ func (r *Replay) Print(ctx context.Context, reasons, ids []string, f func(m *tra
 			if !ok {
 				continue
 			}
+			r.mu.Lock()
+			r.result.Known++
+			r.mu.Unlock()
 			if err := f(&m, entries[i].Reason == transforms.BadEnvelope); err != nil {
 				return err
 			}

@@ -34,7 +34,7 @@ func TestChaos(t *testing.T) {
 	file, truth := generated(t, "--users", fmt.Sprint(2+int(chaos.Seconds())/20), "--days", "2", "--seed", fmt.Sprint(1+seed%1000),
 		"--duplicates", "0.1", "--disorder", "0.1", "--updates", "0.1", "--late", "0.05", "--bad", "0.05")
 	lines := mustLines(t, file)
-	w := newWorld(t, *chaos > time.Minute)
+	w := newWorld(t)
 	w.subscribe(t, demoSubscription+"-2", demoTopic)
 	receivers := []*receiver{
 		w.run(t, "vitalsink", w.local),

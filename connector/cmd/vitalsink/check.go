@@ -24,12 +24,14 @@ type checkCommand struct {
 }
 
 func (c *checkCommand) Help() string {
-	return `Proves that nothing was lost and nothing counted twice: every batch that was
-appended stands in the registry with its messages and rows, every merge in the
-ledger with what became of them, and each number is one that was counted, not
-worked out from the others. It adds them up, asks of every batch and merge by
-itself whether it adds up, and whether each batch was merged once, into its
-table, with all of its rows. What is not merged yet is pending.
+	return `Proves from registry and ledger that nothing was lost on the way and nothing
+counted twice: every batch that was appended stands in the registry with its
+messages and rows, every merge in the ledger with what became of them, and each
+number is one that was counted, not worked out from the others. It adds them
+up, asks of every batch and merge by itself whether it adds up, and whether each
+batch was merged once, into its table, with all of its rows. What is not merged
+yet is pending. Each merge has compared the log with the registry before it
+committed; what somebody deletes from logs and tables afterwards it does not see.
 
   vitalsink check
   vitalsink check --since 2026-05-01 --until 2026-06-01

@@ -107,7 +107,7 @@ func TestCheckOfOtherFile(t *testing.T) {
 	if code := execute(t.Context(), []string{"check", "--warehouse", "duckdb://" + file}, streams{nil, &out, &errs}); code != exitFailed {
 		t.Errorf("check exited with %d", code)
 	}
-	if text := errs.String(); strings.Count(text, "\n") != 1 || !strings.Contains(text, "no tables of vitalsink") || out.Len() > 0 {
+	if text := errs.String(); strings.Count(text, "\n") != 1 || !strings.Contains(text, "lacks the tables batches and merges") || out.Len() > 0 {
 		t.Errorf("it says %q and %q", text, out.String())
 	}
 }

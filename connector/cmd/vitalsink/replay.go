@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -28,7 +29,7 @@ type replayCommand struct {
 	memoryFlag
 	From    []string      `arg:"" help:"quarantine, a subscription of dead letters as pubsub://PROJECT/SUBSCRIPTION, or files and directories as load takes them."`
 	Reason  []string      `placeholder:"REASON" help:"From quarantine, only messages with something refused for this reason, such as decoder_fault. May be given several times."`
-	Message []string      `placeholder:"ID" help:"From quarantine, only the message of this id. May be given several times."`
+	Message []string      `placeholder:"ID" sep:"none" help:"From quarantine, only the message of this id. May be given several times."`
 	Idle    time.Duration `default:"30s" placeholder:"TIME" help:"A subscription is taken to be empty when nothing has come from it for so long. Default ${default}."`
 	Print   bool          `help:"Print messages of quarantine in the form that load and replay read, and do nothing else. They hold people's health data."`
 	DryRun  bool          `help:"Say what would become of the messages, and do nothing."`
@@ -46,8 +47,10 @@ After an upgrade that can read more than the one before:
   vitalsink replay quarantine --dry-run
   vitalsink replay quarantine
 
-What is wrong with the message itself can be mended by hand; it has to keep its
-messageId:
+What is wrong with the message itself can be mended by hand. It has to keep its
+messageId; what was a line and no message gets the message_id that the view
+quarantine shows. Quarantine keeps the original, so mend all of it at once; a
+mend of a mend wins only with a later publishTime:
 
   vitalsink replay quarantine --message 17 --print >17.ndjson
   vitalsink replay 17.ndjson
@@ -76,6 +79,22 @@ func (c *replayCommand) check() error {
 	if len(c.Reason) > 0 && len(c.Message) > 0 {
 		errs = append(errs, usage{errors.New("give --reason or --message, not both")})
 	}
+	for _, reason := range c.Reason {
+		if !slices.Contains(transforms.Reasons(), transforms.Reason(reason)) {
+			errs = append(errs, usage{fmt.Errorf("--reason %s: there is no such reason; there are %v", reason, transforms.Reasons())})
+		}
+	}
+	if slices.Contains(c.Message, "") {
+		errs = append(errs, usage{errors.New("--message: an id is not empty")})
+	}
+	if c.Print && (c.DryRun || c.JSON) {
+		errs = append(errs, usage{errors.New("--print prints messages and does nothing else: leave --dry-run and --json out")})
+	}
+	if subscription {
+		if _, _, err := parseResource("source", c.From[0]); err != nil {
+			errs = append(errs, usage{fmt.Errorf("%s: write pubsub://PROJECT/SUBSCRIPTION", c.From[0])})
+		}
+	}
 	if c.Idle < time.Second {
 		errs = append(errs, usage{errors.New("--idle must be 1s or more")})
 	}
@@ -90,6 +109,9 @@ func (c *replayCommand) Run(ctx context.Context, std streams, log *slog.Logger) 
 	memory, memoryErr := c.shares(location)
 	if err := errors.Join(c.check(), locationErr, billedErr, memoryErr); err != nil {
 		return err
+	}
+	if _, err := os.Stat(location.path); !location.isBigQuery() && err != nil {
+		return fmt.Errorf("duckdb file %s: %w; replay is for a warehouse that is there, load makes one", location.path, errors.Unwrap(err))
 	}
 	catalogue, warehouse, err := storage{location, memory.warehouse, billed, log}.open(ctx)
 	if err != nil {
@@ -140,8 +162,11 @@ func (r *replaying) run(ctx context.Context, c *replayCommand, memory shares, st
 		err = r.From(ctx, r.source)
 		r.problems = r.source.Problems()
 	}
-	if err == nil && ctx.Err() != nil {
+	if ctx.Err() != nil && (err == nil || errors.Is(err, context.Canceled)) {
 		err = errors.New("stopped before the end; replay again for the rest")
+	}
+	if absent := len(c.Message) - r.Result().Messages - r.Result().Unreadable; err == nil && absent > 0 {
+		err = fmt.Errorf("not in quarantine, as far as it is folded: %d of the messages named", absent)
 	}
 	if c.DryRun {
 		return err
@@ -154,7 +179,7 @@ func (r *replaying) run(ctx context.Context, c *replayCommand, memory shares, st
 }
 
 func (r *replaying) fromSubscription(ctx context.Context, c *replayCommand, memory shares) error {
-	project, name, err := parseResource("from", c.From[0])
+	project, name, err := parseResource("source", c.From[0])
 	if err != nil {
 		return err
 	}
@@ -181,6 +206,9 @@ func (r *replaying) verdict() error {
 	result := r.Result()
 	if n := len(r.problems); n > 0 {
 		return fmt.Errorf("not all of the input could be read; problems: %d", n)
+	}
+	if n := result.Unreadable; n > 0 {
+		return attention{fmt.Sprintf("messages whose bytes are not in quarantine, or damaged: %d; replay them from where they came", n)}
 	}
 	if n := result.Refused + result.Partly; n > 0 {
 		return attention{fmt.Sprintf("messages that are refused still, in full or in part: %d", n)}
@@ -211,9 +239,9 @@ func (c *replayCommand) report(std streams, r *replaying) error {
 	}
 	fmt.Fprintf(w, "messages\t%d = %d landed + %d partly quarantined + %d quarantined + %d empty\n",
 		result.Messages, result.Landed, result.Partly, result.Refused, result.Empty)
-	fmt.Fprintf(w, "resolved\t%d messages leave quarantine\n", result.Resolved)
+	fmt.Fprintf(w, "resolved\t%d messages leave quarantine, of %d that are there\n", result.Resolved, result.Known)
 	if result.Unreadable > 0 {
-		fmt.Fprintf(w, "unreadable\t%d messages stay: their bytes in quarantine are damaged\n", result.Unreadable)
+		fmt.Fprintf(w, "unreadable\t%d messages stay: their bytes are not in quarantine, or damaged\n", result.Unreadable)
 	}
 	for _, reason := range slices.Sorted(maps.Keys(result.Reasons)) {
 		fmt.Fprintf(w, "quarantined\t%d %s\n", result.Reasons[reason], reason)
@@ -238,8 +266,12 @@ func (c *replayCommand) print(ctx context.Context, out io.Writer, r *replay.Repl
 		}
 		return err
 	})
-	if n := r.Result().Unreadable; n > 0 {
-		err = errors.Join(err, attention{fmt.Sprintf("messages whose bytes in quarantine are damaged: %d", n)})
+	result := r.Result()
+	if absent := len(c.Message) - result.Known - result.Unreadable; err == nil && absent > 0 {
+		err = fmt.Errorf("not in quarantine, as far as it is folded: %d of the messages named", absent)
+	}
+	if n := result.Unreadable; n > 0 {
+		err = errors.Join(err, attention{fmt.Sprintf("messages whose bytes are not in quarantine, or damaged: %d", n)})
 	}
 	return errors.Join(err, buffered.Flush())
 }

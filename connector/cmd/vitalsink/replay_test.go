@@ -395,6 +395,9 @@ func TestReplayDeadLetters(t *testing.T) {
 		pub.Publish(demoTopic, m.Data, attributes)
 	}
 	s := trials(t)["duckdb"]
+	if err := s.open(t).Close(); err != nil { // which makes it
+		t.Fatal(err)
+	}
 	drain := func(args ...string) replayResult {
 		t.Helper()
 		s := s
@@ -415,8 +418,9 @@ func TestReplayDeadLetters(t *testing.T) {
 	for try := 0; try < 5 && acked < len(messages); try++ {
 		done += drain().Messages
 		_, acked = pub.progress()
+		pub.expireLeases() // a client that ends may keep one to itself
 	}
-	if acked != len(messages) || done != len(messages) {
+	if acked != len(messages) || done < len(messages) {
 		t.Errorf("of %d messages %d are acknowledged and %d replayed", len(messages), acked, done)
 	}
 	if diff := cmp.Diff(facts(pub.loaded(t)), facts(s.tables(t))); diff != "" {

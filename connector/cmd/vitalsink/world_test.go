@@ -17,9 +17,11 @@ import (
 	"vitalsink/connector/duckdb"
 )
 
-// campaignReport is where the tests that take as long as they are told say, in
-// a line, what came out.
-var campaignReport = flag.String("campaign.report", "", "file for the last line of TestChaos or TestSoak")
+// The tests that take as long as they are told say in a line what came out.
+var (
+	campaignReport   = flag.String("campaign.report", "", "file for the last line of TestChaos or TestSoak")
+	campaignEmulator = flag.Bool("campaign.emulator", false, "by way of Google's Pub/Sub emulator, which has to be installed")
+)
 
 // report says what came out.
 func reportCampaign(t *testing.T, format string, args ...any) {
@@ -46,20 +48,19 @@ type world struct {
 	turns int
 }
 
-// newWorld has the official emulator, if it is wanted and installed, else a
-// pstest in another process.
-func newWorld(t *testing.T, emulated bool) *world {
+// newWorld has the official emulator, if it is wanted, else a pstest in another
+// process. The emulator brings a message back ever later, the more receivers
+// died with it: after up to ten minutes.
+func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{
 		publisher: &publisher{name: "the emulator"}, file: filepath.Join(t.TempDir(), "world.duckdb"), bigQuery: newBigQuery(t),
-		// Google's client holds a lease for a minute at first.
-		pass: func(*testing.T) {}, quiet: 65 * time.Second, turns: 1,
+		pass: func(*testing.T) {}, quiet: 11 * time.Minute, turns: 1,
 	}
-	if emulated {
-		w.address = startEmulator(t)
-	}
-	if w.address == "" {
+	if !*campaignEmulator {
 		w.startPstest(t)
+	} else if w.address = startEmulator(t); w.address == "" {
+		t.Fatal("the emulator is not installed")
 	}
 	w.connect(t)
 	w.createTopic(t, demoTopic)
@@ -150,7 +151,7 @@ func (w *world) settle(t *testing.T, receivers ...*receiver) {
 		w.pass(t)
 		last, since := int64(-1), time.Now()
 		await := time.NewTicker(200 * time.Millisecond)
-		for giveUp := time.Now().Add(20 * time.Minute); time.Since(since) < w.quiet; <-await.C {
+		for giveUp := time.Now().Add(time.Hour); time.Since(since) < w.quiet; <-await.C {
 			if time.Now().After(giveUp) {
 				t.Fatal("messages do not cease to come")
 			}
