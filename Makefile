@@ -21,7 +21,7 @@ LINT := .tools/golangci-lint-$(LINT_VERSION)
 # Inputs, no duration: at the end of one Go 1.26 may report a fault that there is none (https://go.dev/issue/75804).
 FUZZTIME := 20000x
 
-.PHONY: build demo test analyze lint fuzz bench cost scale chaos soak outage live-check compiler
+.PHONY: build demo test analyze lint fuzz matrix bench cost scale chaos soak outage live-check compiler
 
 build: compiler
 	@go build -o bin/vitalsink ./connector/cmd/vitalsink
@@ -30,7 +30,7 @@ demo: build
 	@bin/vitalsink demo --warehouse $(or $(WAREHOUSE),duckdb)
 
 # The test runner comes last, so that its summary ends the output.
-test: analyze lint fuzz
+test: analyze lint fuzz matrix
 	@CGO_ENABLED=0 go build -o /dev/null ./connector/cmd/vitalsink
 	go test -race -shuffle=on -timeout=60m ./...
 
@@ -48,6 +48,10 @@ fuzz: compiler
 			go test -run='^$$' -fuzz="^$$name$$" -fuzztime=$(FUZZTIME) -fuzzminimizetime=10x $$target || exit 1; \
 		done; \
 	done
+
+# Its 60 services work side by side; the race detector would make it several times as long.
+matrix: compiler
+	go test -run='^TestFaultMatrix$$' ./connector/bigquery
 
 bench: compiler
 	go test -run='^$$' -bench=. -benchmem ./transforms ./connector/bigquery
