@@ -126,10 +126,12 @@ func (d *db) golden(t *testing.T, c *schemas.Catalogue, name, text string) {
 		t.Fatal(err)
 	}
 	registered := 1
-	if i := strings.LastIndexByte(name, '_'); i >= 0 {
-		d.logRow(c.Table(name[i+1:]), c, "b1", nil)
+	if table := c.Table(name[strings.LastIndexByte(name, '_')+1:]); table != nil {
+		d.logRow(table, c, "b1", nil)
 	}
-	parameters := []bigquery.QueryParameter{{Name: "ids", Value: []string{"b1", "b2"}}, {Name: "job_id", Value: "j1"}}
+	parameters := []bigquery.QueryParameter{
+		{Name: "ids", Value: []string{"b1", "b2"}}, {Name: "job_id", Value: "j1"}, {Name: "after", Value: ""}, {Name: "reasons", Value: []string{"not_json"}},
+	}
 	if !strings.HasPrefix(name, "merge") {
 		d.must(text, parameters...)
 		return
