@@ -415,7 +415,7 @@ func TestReplayDeadLetters(t *testing.T) {
 	}
 	// On a busy machine nothing may come for a while, and the next one goes on.
 	acked, done := 0, 0
-	for try := 0; try < 5 && acked < len(messages); try++ {
+	for try := 0; try < 8 && acked < len(messages); try++ {
 		done += drain().Messages
 		_, acked = pub.progress()
 		pub.expireLeases() // a client that ends may keep one to itself

