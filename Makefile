@@ -20,6 +20,8 @@ LINT_VERSION := v2.15.0
 LINT := .tools/golangci-lint-$(LINT_VERSION)
 # Inputs, no duration: at the end of one Go 1.26 may report a fault that there is none (https://go.dev/issue/75804).
 FUZZTIME := 20000x
+# pstest changes a message that it delivers again while it may still send it (pubsub/v2 2.9.0): the detector is to find ours.
+PSTEST := -gcflags=cloud.google.com/go/pubsub/v2/pstest=-race=false
 
 .PHONY: build demo test analyze lint fuzz matrix bench cost scale chaos soak outage live-check compiler
 
@@ -32,7 +34,7 @@ demo: build
 # The test runner comes last, so that its summary ends the output.
 test: analyze lint fuzz matrix
 	@CGO_ENABLED=0 go build -o /dev/null ./connector/cmd/vitalsink
-	go test -race -shuffle=on -timeout=60m ./...
+	go test -race -shuffle=on -timeout=60m $(PSTEST) ./...
 
 # Alone and first: the first time it is built, that takes minutes and 6 GB. Without cgo, so that it is built once.
 analyze: $(LINT)

@@ -174,6 +174,21 @@ func duckDBValue(v bq.Value, kind bq.FieldType) driver.Value {
 	return v
 }
 
+// fold folds what is pending, as foldFile does.
+func (s *bigQuery) fold(t *testing.T) {
+	t.Helper()
+	w, err := bigquery.Open(t.Context(), bigquery.Config{
+		Project: bigQueryProject, Dataset: bigQueryDataset, Catalogue: mustCatalogue(t), REST: s.REST(), Write: s.Write(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	fold(t, w)
+	if err := w.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestLoadIntoBigQuery: what a population told, badly delivered and loaded
 // twice, is in the tables exactly as the truth has it.
 func TestLoadIntoBigQuery(t *testing.T) {
@@ -219,6 +234,7 @@ func TestRunIntoBigQuery(t *testing.T) {
 	pub.awaitAcks(t, len(messages))
 	beside.terminate(t)
 	wants(t, s.says(t, exitDone, "check", "--warehouse", s.url()), "The books balance.")
+	s.fold(t)
 	if diff := cmp.Diff(pub.loaded(t), mustTables(t, s.copied(t))); diff != "" {
 		t.Errorf("tables of a load (-) and of BigQuery (+):\n%s", diff)
 	}

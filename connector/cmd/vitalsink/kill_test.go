@@ -10,8 +10,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"github.com/google/go-cmp/cmp"
 )
 
 // process is "run" in a process of its own.
@@ -99,10 +97,7 @@ func TestRunSurvivesKill(t *testing.T) {
 	p := startProcess(t, s, file)
 	s.awaitAcks(t, len(messages))
 	p.terminate(t)
-	wantBalanced(t, "duckdb://"+file)
-	if diff := cmp.Diff(s.loaded(t), mustTables(t, file)); diff != "" {
-		t.Errorf("tables of a load (-) and of the killed runs (+):\n%s", diff)
-	}
+	s.wantLoaded(t, file)
 }
 
 // A process that cannot reach its server says so, and can be stopped. The client

@@ -15,6 +15,7 @@ import (
 
 	"cloud.google.com/go/pubsub/v2/apiv1/pubsubpb"
 	"cloud.google.com/go/pubsub/v2/pstest"
+	"github.com/google/go-cmp/cmp"
 
 	"vitalsink/transforms"
 )
@@ -123,7 +124,7 @@ func (s *service) progress() (delivered, acked int) {
 // may have offered a message to a receiver that was about to go.
 func (s *service) await(t *testing.T, what string, holds func(delivered, acked int) bool) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	ticker, leases := time.NewTicker(5*time.Millisecond), time.NewTicker(15*time.Second)
 	defer ticker.Stop()
@@ -172,4 +173,16 @@ func (s *service) loaded(t *testing.T) string {
 		t.Fatalf("load exited with %d: %s", code, out.String())
 	}
 	return mustTables(t, file)
+}
+
+// wantLoaded wants a file that services wrote to have the tables of a load. Who
+// is told to stop has some seconds left to fold, which may be too few where
+// machines are slow: the rest is folded here.
+func (s *service) wantLoaded(t *testing.T, file string) {
+	t.Helper()
+	foldFile(t, file)
+	wantBalanced(t, "duckdb://"+file)
+	if diff := cmp.Diff(s.loaded(t), mustTables(t, file)); diff != "" {
+		t.Errorf("tables of a load (-) and of the run (+):\n%s", diff)
+	}
 }

@@ -86,9 +86,7 @@ func TestRunRefusesPromises(t *testing.T) {
 			stop := startRun(t, s, append(args, "--allow-ordering"))
 			s.awaitAcks(t, 24)
 			stop()
-			if diff := cmp.Diff(s.loaded(t), mustTables(t, file)); diff != "" {
-				t.Errorf("tables of a load (-) and of the run (+):\n%s", diff)
-			}
+			s.wantLoaded(t, file)
 		})
 	}
 }
@@ -136,9 +134,7 @@ func TestRunWithoutFold(t *testing.T) {
 		t.Error("the logs name no message")
 	}
 	startRun(t, s, runArgs(file))()
-	if diff := cmp.Diff(s.loaded(t), mustTables(t, file)); diff != "" {
-		t.Errorf("tables of a load (-) and of the runs (+):\n%s", diff)
-	}
+	s.wantLoaded(t, file)
 	if s.acks.Load() != 60 || s.nacked.Load() != 0 {
 		t.Errorf("%d acknowledgements, %d given back; want 60, 0", s.acks.Load(), s.nacked.Load())
 	}
@@ -199,13 +195,13 @@ func startHolding(t *testing.T, s *service, file string, n int) *process {
 // is stopped may have no time left for it.
 func foldFile(t *testing.T, file string) {
 	t.Helper()
-	nothing := filepath.Join(t.TempDir(), "nothing.ndjson")
-	if err := os.WriteFile(nothing, []byte(`{"event_type":"daily.data.steps.created","user_id":"u","data":{"data":[]}}`), 0o600); err != nil {
+	w, err := duckdb.Open(t.Context(), duckdb.Config{Path: file, Catalogue: mustCatalogue(t)})
+	if err != nil {
 		t.Fatal(err)
 	}
-	var out strings.Builder
-	if code := execute(t.Context(), []string{"load", "--warehouse", "duckdb://" + file, nothing}, streams{nil, &out, &out}); code != exitDone {
-		t.Fatalf("load exited with %d: %s", code, out.String())
+	fold(t, w)
+	if err := w.Close(); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -227,10 +223,7 @@ func TestRunCommitsOnSIGTERM(t *testing.T) {
 	if n := s.nacked.Load(); n != 0 {
 		t.Errorf("%d messages were given back", n)
 	}
-	foldFile(t, file)
-	if diff := cmp.Diff(s.loaded(t), mustTables(t, file)); diff != "" {
-		t.Errorf("tables of a load (-) and of the run (+):\n%s", diff)
-	}
+	s.wantLoaded(t, file)
 }
 
 // stopTime is how soon after SIGTERM a process has to have ended. Cloud Run
@@ -265,10 +258,7 @@ func TestRunGivesBackOnSIGTERM(t *testing.T) {
 	p = startProcess(t, s, file, "--memory", "512MiB")
 	s.awaitAcks(t, 60)
 	p.terminate(t)
-	foldFile(t, file)
-	if diff := cmp.Diff(s.loaded(t), mustTables(t, file)); diff != "" {
-		t.Errorf("tables of a load (-) and of the runs (+):\n%s", diff)
-	}
+	s.wantLoaded(t, file)
 }
 
 // terminateFailing sends SIGTERM to a process that cannot commit, and returns
@@ -342,9 +332,7 @@ func TestRunKeepsFirstPublishTime(t *testing.T) {
 	if diff := cmp.Diff([][]string{{"ada", "2"}, {"bob", "3"}, {"cleo", "3"}}, got); diff != "" {
 		t.Errorf("want (-), got (+):\n%s", diff)
 	}
-	if diff := cmp.Diff(s.loaded(t), mustTables(t, file)); diff != "" {
-		t.Errorf("tables of a load (-) and of the run (+):\n%s", diff)
-	}
+	s.wantLoaded(t, file)
 }
 
 // wrongFlags are values that none of run's flags can have.

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"cloud.google.com/go/pubsub/v2/pstest"
-	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
 	"vitalsink/connector"
@@ -111,9 +110,10 @@ func TestRunLandsWhatIsPublished(t *testing.T) {
 	s.publish(messages[40:])
 	s.awaitAcks(t, 80)
 	wrote := stop()
-	if diff := cmp.Diff(s.loaded(t), mustTables(t, file)); diff != "" {
-		t.Errorf("tables of a load (-) and of the run (+):\n%s", diff)
+	if !strings.Contains(wrote, " folded=") || strings.Contains(wrote, " folded=0") {
+		t.Errorf("it folded nothing:\n%s", wrote)
 	}
+	s.wantLoaded(t, file)
 	for _, m := range messages {
 		if strings.Contains(wrote, m.ID) {
 			t.Errorf("the log names message %s", m.ID)
@@ -135,9 +135,7 @@ func TestRunCommitsWhenStopped(t *testing.T) {
 	stop = startRun(t, s, runArgs(file))
 	s.awaitAcks(t, 20)
 	stop()
-	if diff := cmp.Diff(s.loaded(t), mustTables(t, file)); diff != "" {
-		t.Errorf("tables of a load (-) and of the runs (+):\n%s", diff)
-	}
+	s.wantLoaded(t, file)
 }
 
 // stuck is a warehouse whose appends hang until the process has to end, and
@@ -195,9 +193,7 @@ func TestRunGivesBackWhatIsNotCommitted(t *testing.T) {
 			t.Errorf("message %s is acknowledged %d times", m.ID, m.Acks)
 		}
 	}
-	if diff := cmp.Diff(s.loaded(t), mustTables(t, file)); diff != "" {
-		t.Errorf("tables of a load (-) and of the runs (+):\n%s", diff)
-	}
+	s.wantLoaded(t, file)
 }
 
 // runStuck runs the pipeline on a warehouse that hangs, until it has n messages

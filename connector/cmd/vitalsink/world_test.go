@@ -12,9 +12,6 @@ import (
 	"regexp"
 	"testing"
 	"time"
-
-	"vitalsink/connector/bigquery"
-	"vitalsink/connector/duckdb"
 )
 
 // The tests that take as long as they are told say in a line what came out.
@@ -95,7 +92,7 @@ func await(t *testing.T, what string, holds func() bool) {
 	t.Helper()
 	ticker := time.NewTicker(50 * time.Millisecond)
 	defer ticker.Stop()
-	for giveUp := time.Now().Add(2 * time.Minute); !holds(); <-ticker.C {
+	for giveUp := time.Now().Add(5 * time.Minute); !holds(); <-ticker.C {
 		if time.Now().After(giveUp) {
 			t.Fatalf("waited in vain for %s", what)
 		}
@@ -174,25 +171,8 @@ func (w *world) stop(t *testing.T, receivers ...*receiver) {
 	for _, r := range receivers {
 		r.terminate(t)
 	}
-	catalogue := mustCatalogue(t)
-	local, err := duckdb.Open(t.Context(), duckdb.Config{Path: w.file, Catalogue: catalogue})
-	if err != nil {
-		t.Fatal(err)
-	}
-	fold(t, local)
-	if err := local.Close(); err != nil {
-		t.Error(err)
-	}
-	remote, err := bigquery.Open(t.Context(), bigquery.Config{
-		Project: bigQueryProject, Dataset: bigQueryDataset, Catalogue: catalogue, REST: w.bigQuery.REST(), Write: w.bigQuery.Write(),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	fold(t, remote)
-	if err := remote.Close(); err != nil {
-		t.Error(err)
-	}
+	foldFile(t, w.file)
+	w.bigQuery.fold(t)
 }
 
 // balanced wants the books of both warehouses to balance.
