@@ -270,6 +270,9 @@ func wrap(text string) string {
 // TestCostOfNobody: without users a fold reads the registry and the ledger, and
 // nothing else.
 func TestCostOfNobody(t *testing.T) {
+	if testing.Short() {
+		t.Skip("too long for -short")
+	}
 	for _, interval := range intervals {
 		m := deployed(t, 0, interval).month()
 		folds := float64(daysAMonth*24*time.Hour) / float64(interval)
@@ -282,6 +285,9 @@ func TestCostOfNobody(t *testing.T) {
 // TestCostGrows: more users cost more, and so do more folds, and tables with
 // more history.
 func TestCostGrows(t *testing.T) {
+	if testing.Short() {
+		t.Skip("too long for -short")
+	}
 	queries := func(users float64, minutes int, days float64) float64 {
 		d := deployed(t, users, time.Duration(minutes)*time.Minute)
 		d.days = days

@@ -49,6 +49,9 @@ func (m mortal) work(messages ...transforms.Message) error {
 // statement, leaves what another one, to which the messages come again, brings
 // to the same tables.
 func TestKilledBetweenSteps(t *testing.T) {
+	if testing.Short() {
+		t.Skip("too long for -short")
+	}
 	messages := []transforms.Message{sleepOf(2), samplesOn("m2", noon, 60, noon.Truncate(day)), sleepOf(1)}
 	want := undisturbed(t, messages)
 	for name, effect := range map[string]bigquerytest.Effect{"before": bigquerytest.Reset, "after": bigquerytest.ResetAfter} {

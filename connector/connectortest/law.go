@@ -53,6 +53,9 @@ func (s *suite) law(t *testing.T) {
 // own; more with -rapid.checks.
 func check(t *testing.T, examples int, property func(*rapid.T)) {
 	t.Helper()
+	if testing.Short() {
+		examples = max(1, examples/4)
+	}
 	if f := flag.Lookup("rapid.checks"); f != nil && f.Value.String() == f.DefValue {
 		if err := f.Value.Set(fmt.Sprint(examples)); err != nil {
 			t.Fatal(err)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"log/slog"
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -70,8 +71,22 @@ func Run(t *testing.T, open func(t testing.TB) Store) {
 		"clock jumps":                 s.clockJumps,
 		"clock behind":                s.clockBehind,
 	} {
-		t.Run(name, test)
+		t.Run(name, func(t *testing.T) {
+			if testing.Short() && slices.Contains(long, name) {
+				t.Skip("too long for -short")
+			}
+			test(t)
+		})
 	}
+}
+
+// long are the cases that -short leaves out. With the race detector they take
+// minutes on BigQuery's stand-in, and what runs side by side in them does so in
+// others too.
+var long = []string{
+	"crash between any two steps", "answer lost", "refused rows", "limits of size", "every column", "slices of a record",
+	"a message too large to hold", "faults in the books", "books of any window", "many samples in one message",
+	"dates that come and go", "ties", "wide batch", "ten thousand users",
 }
 
 type suite struct {

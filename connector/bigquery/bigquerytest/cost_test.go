@@ -87,6 +87,9 @@ func TestPruning(t *testing.T) {
 // TestChangesPay: what changes rows pays for whole partitions, what only
 // inserts does not.
 func TestChangesPay(t *testing.T) {
+	if testing.Short() {
+		t.Skip("too long for -short")
+	}
 	d := open(t, bigquerytest.Config{})
 	d.thousandDays()
 	d.table("big", "ts", field("k", bigquery.StringFieldType), field("j", bigquery.JSONFieldType), field("ts", bigquery.TimestampFieldType))

@@ -126,6 +126,9 @@ var mayBeHidden = []string{"two transactions", "a fold in the way", "bill of upd
 
 // TestChecklist: every check is there, and finds a stand-in as it should be.
 func TestChecklist(t *testing.T) {
+	if testing.Short() {
+		t.Skip("too long for -short")
+	}
 	r := try(t, bigquerytest.Config{}, nil, options{Samples: 3000})
 	var names []string
 	for _, f := range r.Findings {
@@ -220,6 +223,9 @@ func TestCleanUpFails(t *testing.T) {
 // TestTruthFails: a value that is another, a row that is missing and one that
 // is there twice are found.
 func TestTruthFails(t *testing.T) {
+	if testing.Short() {
+		t.Skip("too long for -short")
+	}
 	server := start(t, bigquerytest.Config{})
 	l := loaded(t, server)
 	of := l.trial

@@ -24,6 +24,7 @@ var (
 // and two, which both fold, into BigQuery, are killed at random and started
 // again. In the end every row is what the generator knows it must be.
 func TestChaos(t *testing.T) {
+	long(t)
 	t.Parallel()
 	seed := *chaosSeed
 	if seed == 0 {

@@ -13,6 +13,7 @@ import (
 // TestDemo: in both warehouses the books balance and the same questions have
 // the same answers.
 func TestDemo(t *testing.T) {
+	long(t)
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "demo.duckdb")
 	var inDuckDB, inBigQuery string

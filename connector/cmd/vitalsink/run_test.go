@@ -22,6 +22,14 @@ import (
 	"vitalsink/transforms"
 )
 
+// long leaves a test out with -short: with the race detector it takes minutes.
+func long(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("too long for -short")
+	}
+}
+
 // leaks fails the test if it leaves goroutines behind. One of the client's own
 // waits for tickers that it has stopped; there is one a Receive.
 func leaks(t *testing.T) {

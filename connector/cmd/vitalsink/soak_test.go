@@ -34,6 +34,7 @@ const (
 // while BigQuery fails in all sorts of ways: memory stays within its bounds,
 // goroutines and open files do not grow, the books balance.
 func TestSoak(t *testing.T) {
+	long(t)
 	t.Parallel()
 	w := newWorld(t)
 	const fewTopic = "projects/demo/topics/few"
