@@ -1,6 +1,7 @@
 package transforms
 
 import (
+	"encoding/binary"
 	"maps"
 	"math"
 	"slices"
@@ -17,7 +18,8 @@ import (
 // concurrent use. Release it.
 type Builder struct {
 	table     *schemas.Table
-	columns   *array.RecordBuilder
+	schema    *arrow.Schema
+	columns   []*column
 	rows      int
 	bytes     int64
 	days      map[int32]struct{}
@@ -27,14 +29,19 @@ type Builder struct {
 
 // NewBuilder makes a builder whose memory comes from mem.
 func NewBuilder(mem memory.Allocator, t *schemas.Table) *Builder {
-	return &Builder{
-		table: t, columns: array.NewRecordBuilder(mem, t.ArrowSchema()),
-		days: map[int32]struct{}{}, resources: map[string]struct{}{},
+	b := &Builder{table: t, schema: t.ArrowSchema(), days: map[int32]struct{}{}, resources: map[string]struct{}{}}
+	for _, f := range b.schema.Fields() {
+		b.columns = append(b.columns, newColumn(mem, f.Type))
 	}
+	return b
 }
 
 // Release frees what was not taken by NewRecord.
-func (b *Builder) Release() { b.columns.Release() }
+func (b *Builder) Release() {
+	for _, c := range b.columns {
+		c.release()
+	}
+}
 
 // Rows is the number of rows collected.
 func (b *Builder) Rows() int { return b.rows }
@@ -55,7 +62,14 @@ func (b *Builder) Days() (days []time.Time, without int) {
 func (b *Builder) Resources() []string { return slices.Sorted(maps.Keys(b.resources)) }
 
 // NewRecord hands over the rows; the caller releases the record.
-func (b *Builder) NewRecord() arrow.Record { return b.columns.NewRecord() }
+func (b *Builder) NewRecord() arrow.Record {
+	arrays := make([]arrow.Array, len(b.columns))
+	for i, c := range b.columns {
+		arrays[i] = c.array()
+		defer arrays[i].Release()
+	}
+	return array.NewRecord(b.schema, arrays, int64(b.rows))
+}
 
 // Append adds the rows of d, whose Table must be the builder's.
 func (b *Builder) Append(d *Decoded) {
@@ -76,13 +90,13 @@ func (b *Builder) Append(d *Decoded) {
 			b.discriminators(i, d)
 		case c.Computed == schemas.ComputedPayload:
 			b.bytes += int64(len(d.body))
-			b.repeat(i, d, string(storable(d.body)))
+			b.repeat(i, d, storable(d.body))
 		case c.Computed == schemas.ComputedEventKey:
-			b.repeat(i, d, d.eventKey())
+			b.repeat(i, d, []byte(d.eventKey()))
 		case c.Computed == schemas.ComputedEventType:
-			b.repeat(i, d, d.rt.eventType)
+			b.repeat(i, d, []byte(d.rt.eventType))
 		case c.Computed == schemas.ComputedResource:
-			b.repeat(i, d, d.rt.resource)
+			b.repeat(i, d, []byte(d.rt.resource))
 		default:
 			b.versions(i, d)
 		}
@@ -92,106 +106,126 @@ func (b *Builder) Append(d *Decoded) {
 
 // values appends a column that has a path.
 func (b *Builder) values(i int, d *Decoded) {
-	c, field := &d.rt.plan.table.Columns[i], b.columns.Field(i)
-	var missing *cell
-	if c.Default != nil {
+	c, into := &d.rt.plan.table.Columns[i], b.columns[i]
+	missing := d.reader.lookup(i, sharedRow)
+	if missing == nil && c.Default != nil {
 		missing = &cell{str: []byte(*c.Default)}
 	}
-	if !d.reader.hasCells(i) && d.reader.lookup(i, sharedRow) == nil && missing == nil && !c.Repeated {
-		field.AppendNulls(d.Rows)
-		return
+	cells := d.reader.cells[i]
+	switch {
+	case len(cells) == 0:
+		into.repeatCell(d.Rows, c, missing)
+	case len(cells) == d.Rows && d.RowsQuarantined == 0 && into.alike(cells):
+		into.repeatCell(d.Rows, c, &cells[0])
+	case len(cells) == d.Rows && d.RowsQuarantined == 0 && into.size > 0:
+		into.appendNumbers(cells)
+	default:
+		d.reader.eachRow(i, func(row int32, v *cell) {
+			if d.reader.dead[row] {
+				return
+			}
+			if v == nil {
+				v = missing
+			}
+			into.appendCell(c, v)
+		})
 	}
-	d.reader.eachRow(i, func(row int32, v *cell) {
-		if d.reader.dead[row] {
-			return
+}
+
+// alike tells whether cells have the same text.
+func (c *column) alike(cells []cell) bool {
+	if c.size > 0 || c.elements != nil {
+		return false
+	}
+	first := cells[0].str
+	for i := range cells {
+		if string(cells[i].str) != string(first) {
+			return false
 		}
-		if v == nil {
-			v = missing
+	}
+	return true
+}
+
+// repeatCell appends the same value, or its absence, for some rows.
+func (c *column) repeatCell(rows int, of *schemas.Column, v *cell) {
+	switch {
+	case v == nil:
+		c.nulls(rows)
+	case c.elements != nil:
+		for range rows {
+			c.appendElements(of, v)
 		}
-		appendCell(field, c, v)
-	})
+	case c.size == 0:
+		c.repeat(rows, v.str)
+	default:
+		c.repeatNumber(rows, v.num)
+	}
 }
 
 // appendCell appends a value, or its absence.
-func appendCell(field array.Builder, c *schemas.Column, v *cell) {
-	if c.Repeated {
-		appendList(field.(*array.ListBuilder), c, v)
-		return
-	}
-	if v == nil {
-		field.AppendNull()
-		return
-	}
-	if f, ok := field.(*array.StringBuilder); ok {
-		f.BinaryBuilder.Append(v.str)
-		return
-	}
-	appendScalar(field, v.num)
-}
-
-func appendScalar(field array.Builder, num int64) {
-	switch f := field.(type) {
-	case *array.Float64Builder:
-		f.Append(math.Float64frombits(uint64(num)))
-	case *array.Int64Builder:
-		f.Append(num)
-	case *array.TimestampBuilder:
-		f.Append(arrow.Timestamp(num))
-	case *array.Date32Builder:
-		f.Append(arrow.Date32(num))
-	case *array.BooleanBuilder:
-		f.Append(num != 0)
+func (c *column) appendCell(of *schemas.Column, v *cell) {
+	switch {
+	case v == nil:
+		c.appendNull()
+	case c.elements != nil:
+		c.appendElements(of, v)
+	case c.size == 0:
+		c.append(v.str)
+	default:
+		c.appendNumber(v.num)
 	}
 }
 
-// appendList appends an array; a missing one is empty, never NULL.
-func appendList(field *array.ListBuilder, c *schemas.Column, v *cell) {
-	field.Append(true)
-	if v == nil {
-		return
-	}
+// appendElements appends a list.
+func (c *column) appendElements(of *schemas.Column, v *cell) {
 	// The array was read when the cell was made, so it can be read again.
 	_ = eachElement(v.str, func(element []byte) {
-		if c.Type == schemas.String {
+		if of.Type == schemas.String {
 			s, _ := unquote(element)
-			field.ValueBuilder().(*array.StringBuilder).BinaryBuilder.Append(s)
+			c.elements.(*array.StringBuilder).BinaryBuilder.Append(s)
 			return
 		}
-		n, _ := scalar(c.Type, element)
-		appendScalar(field.ValueBuilder(), n)
+		n, _ := scalar(of.Type, element)
+		switch e := c.elements.(type) {
+		case *array.Float64Builder:
+			e.Append(math.Float64frombits(uint64(n)))
+		case *array.Int64Builder:
+			e.Append(n)
+		case *array.TimestampBuilder:
+			e.Append(arrow.Timestamp(n))
+		case *array.Date32Builder:
+			e.Append(arrow.Date32(n))
+		case *array.BooleanBuilder:
+			e.Append(n != 0)
+		}
 	})
+	c.appendList()
 }
 
 // repeat appends the same text for every row.
-func (b *Builder) repeat(i int, d *Decoded, s string) {
-	f := b.columns.Field(i).(*array.StringBuilder)
-	for range d.Rows {
-		f.Append(s)
-	}
-}
+func (b *Builder) repeat(i int, d *Decoded, s []byte) { b.columns[i].repeat(d.Rows, s) }
 
 func (b *Builder) discriminators(i int, d *Decoded) {
 	if d.rt.discriminator < 0 {
-		b.repeat(i, d, "")
+		b.repeat(i, d, nil)
 		return
 	}
-	f := b.columns.Field(i).(*array.StringBuilder)
 	d.reader.eachRow(d.rt.discriminator, func(row int32, v *cell) {
 		switch {
 		case d.reader.dead[row]:
 		case v == nil:
-			f.Append("")
+			b.columns[i].append(nil)
 		default:
-			f.BinaryBuilder.Append(v.str)
+			b.columns[i].append(v.str)
 		}
 	})
 }
 
 // extras appends _extra: what a row's own part and the shared part keep.
 func (b *Builder) extras(i int, d *Decoded) {
-	f, r := b.columns.Field(i).(*array.StringBuilder), d.reader
+	c, r := b.columns[i], d.reader
 	if len(r.extras) == 0 && len(r.sharedExtra) == 0 {
-		f.AppendNulls(d.Rows)
+		c.nulls(d.Rows)
 		return
 	}
 	everywhere := len(r.sharedExtra)*int(r.rows) <= maxSharedExtra
@@ -211,38 +245,48 @@ func (b *Builder) extras(i int, d *Decoded) {
 		}
 		first = false
 		if len(text) == 1 {
-			f.AppendNull()
+			c.appendNull()
 			continue
 		}
 		text[len(text)-1] = '}' // in place of the last comma
-		f.BinaryBuilder.Append(text)
+		c.append(text)
 	}
 }
 
-// versions appends the version columns.
+// versions appends one of the version columns.
 func (b *Builder) versions(i int, d *Decoded) {
+	if b.table.Columns[i].Name != "_version" {
+		b.version(i, d, d.Rows, 0)
+		return
+	}
+	c, v := b.columns[i], d.version.bytes(0)
 	for row := range d.reader.rows {
 		if !d.reader.dead[row] {
-			position := row
-			b.version(i, d, position)
+			binary.BigEndian.PutUint32(v[versionSize-4:], uint32(row))
+			c.append(v[:])
 		}
 	}
 }
 
-// version appends one version column of the row at a position.
-func (b *Builder) version(i int, d *Decoded, position int32) {
-	switch field := b.columns.Field(i); b.table.Columns[i].Name {
+// version appends one version column for some rows; but _version, which ends
+// with the row's position, for one.
+func (b *Builder) version(i int, d *Decoded, rows int, position int32) {
+	switch c := b.columns[i]; b.table.Columns[i].Name {
 	case "_version":
 		v := d.version.bytes(position)
-		field.(*array.BinaryBuilder).Append(v[:])
+		c.append(v[:])
 	case "_version_at":
-		field.(*array.TimestampBuilder).Append(arrow.Timestamp(d.version.at))
+		c.repeatNumber(rows, d.version.at)
 	case "_message_id":
-		field.(*array.StringBuilder).Append(d.who.id)
+		c.repeat(rows, []byte(d.who.id))
 	case "_deleted":
-		field.(*array.BooleanBuilder).Append(d.deletes())
+		deleted := int64(0)
+		if d.deletes() {
+			deleted = 1
+		}
+		c.repeatNumber(rows, deleted)
 	default: // of which a tombstone says nothing
-		appendCell(field, &b.table.Columns[i], nil)
+		c.nulls(rows)
 	}
 }
 
@@ -268,15 +312,21 @@ func (b *Builder) countDays(d *Decoded) {
 		b.noDay += d.Rows
 		return
 	}
+	last := int32(math.MaxInt32) // that was entered
 	d.reader.eachRow(p.partition, func(row int32, v *cell) {
-		switch {
-		case d.reader.dead[row]:
-		case v == nil:
+		if d.reader.dead[row] {
+			return
+		}
+		if v == nil {
 			b.noDay++
-		case b.table.Columns[p.partition].Type == schemas.Date:
-			b.days[int32(v.num)] = struct{}{}
-		default:
-			b.days[dayOf(v.num)] = struct{}{}
+			return
+		}
+		day := int32(v.num)
+		if b.table.Columns[p.partition].Type != schemas.Date {
+			day = dayOf(v.num)
+		}
+		if day != last {
+			b.days[day], last = struct{}{}, day
 		}
 	})
 }
@@ -310,53 +360,53 @@ func (b *Builder) quarantine(d *Decoded, why *Refusal, part int, piece []byte) {
 	b.bytes += int64(len(piece) + 512)
 	first := part == 0 && why.index == wholeMessage
 	for i := range b.table.Columns {
-		field := b.columns.Field(i)
+		c := b.columns[i]
 		switch name := b.table.Columns[i].Name; name {
 		case "message_id":
-			appendText(field, d.who.id)
+			c.appendText(d.who.id)
 		case "_index":
-			appendScalar(field, int64(why.index))
+			c.appendNumber(int64(why.index))
 		case "part":
-			appendScalar(field, int64(part))
+			c.appendNumber(int64(part))
 		case "published_at":
-			appendScalar(field, d.who.publish)
+			c.appendNumber(d.who.publish)
 		case "reason":
-			appendText(field, string(why.Reason))
+			c.appendText(string(why.Reason))
 		case "detail":
-			appendText(field, why.Detail)
+			c.appendText(why.Detail)
 		case "json_path":
-			appendText(field, why.Path)
+			c.appendText(why.Path)
 		case "user_id":
-			appendText(field, string(d.user))
+			c.appendText(string(d.user))
 		case "event_type":
-			appendText(field, d.eventTypeText())
+			c.appendText(d.eventTypeText())
 		case "attributes":
 			if !first {
-				field.AppendNull()
+				c.appendNull()
 				continue
 			}
-			appendText(field, d.message.attributesText())
+			c.appendText(d.message.attributesText())
 		case "payload_bytes":
-			appendScalar(field, int64(len(d.message.Data)))
+			c.appendNumber(int64(len(d.message.Data)))
 		case "payload":
 			if piece == nil {
-				field.AppendNull()
+				c.appendNull()
 				continue
 			}
-			field.(*array.BinaryBuilder).Append(piece)
+			c.append(piece)
 		default:
-			b.version(i, d, why.index)
+			b.version(i, d, 1, why.index)
 		}
 	}
 }
 
 // appendText appends a text, or NULL if it is empty.
-func appendText(field array.Builder, s string) {
+func (c *column) appendText(s string) {
 	if s == "" {
-		field.AppendNull()
+		c.appendNull()
 		return
 	}
-	field.(*array.StringBuilder).Append(s)
+	c.append([]byte(s))
 }
 
 func (d *Decoded) eventTypeText() string {

@@ -20,7 +20,6 @@ type spare struct {
 // offer gives a value to the columns that want it; what none takes is kept.
 // Of the columns whose own path this is, the first that it fits has it.
 func (r *reader) offer(n *node, at int32, raw []byte) {
-	p := r.rt.plan
 	if n.ignored {
 		return
 	}
@@ -34,12 +33,11 @@ func (r *reader) offer(n *node, at int32, raw []byte) {
 		if b.priority == 0 && own {
 			continue
 		}
-		col := &p.table.Columns[b.column]
-		if empty && (len(col.Fallbacks) > 0 || col.Default != nil) {
+		if empty && (len(b.of.Fallbacks) > 0 || b.of.Default != nil) {
 			missing = true // for this column, for which something else stands in
 			continue
 		}
-		c, ok := convert(col, p.table.IsKey(col.Name), raw)
+		c, ok := convert(b.of, b.key, raw)
 		if !ok {
 			continue
 		}

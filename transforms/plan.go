@@ -52,7 +52,16 @@ type node struct {
 	ignored  bool
 	bit      uint64 // of the field among its siblings
 	bindings []binding
+	// sole is the binding of a field that is one column's own, and offered to no
+	// other; nil if it is not so.
+	sole     *binding
+	name     string
 	children map[string]*node
+	// order is how the children came in the object before: objects of a kind
+	// are mostly written alike, so the next one need not be looked up.
+	order []*node
+	// alike is how the last object was written, if n is that of samples.
+	alike alike
 }
 
 // binding offers a field's value to a column; priority 0 is the column's own
@@ -60,6 +69,30 @@ type node struct {
 type binding struct {
 	column   int
 	priority uint8
+	of       *schemas.Column
+	key      bool // a column of the table's key
+}
+
+func (n *node) markSole() {
+	if len(n.bindings) == 1 && n.bindings[0].priority == 0 && !n.ignored {
+		n.sole = &n.bindings[0]
+	}
+	for _, c := range n.children {
+		c.markSole()
+	}
+}
+
+// next is the child of a name that comes at a position among its siblings; nil
+// if the plan does not know it.
+func (n *node) next(key []byte, position int) *node {
+	if position < len(n.order) && n.order[position].name == string(key) {
+		return n.order[position]
+	}
+	c := n.children[string(key)]
+	if c != nil {
+		n.order = append(n.order[:position], c)
+	}
+	return c
 }
 
 func (n *node) child(name, path string) *node {
@@ -68,7 +101,7 @@ func (n *node) child(name, path string) *node {
 	}
 	c, ok := n.children[name]
 	if !ok {
-		c = &node{path: path, bit: 1 << len(n.children)}
+		c = &node{name: name, path: path, bit: 1 << len(n.children)}
 		n.children[name] = c
 	}
 	return c
@@ -127,6 +160,8 @@ func newPlan(t *schemas.Table, shape schemas.Shape) (*plan, error) {
 		}
 	}
 	p.mark()
+	p.sample.markSole()
+	p.lone.markSole()
 	for _, n := range []*node{p.root, p.data, p.sample, p.lone} {
 		if n.widest() > 64 {
 			return nil, fmt.Errorf("table %s has more than 64 fields side by side", t.Name)
@@ -145,7 +180,7 @@ func (p *plan) bind(i int, c *schemas.Column, shape schemas.Shape) {
 			continue
 		}
 		for _, n := range p.places(path) {
-			n.bindings = append(n.bindings, binding{i, uint8(priority)})
+			n.bindings = append(n.bindings, binding{i, uint8(priority), c, p.table.IsKey(c.Name)})
 			slices.SortStableFunc(n.bindings, func(a, b binding) int { return int(a.priority) - int(b.priority) })
 		}
 	}

@@ -1,6 +1,7 @@
 package transforms
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
@@ -15,6 +16,9 @@ type reader struct {
 	json  jx.Decoder
 	check jx.Decoder // for what is captured whole
 	rt    *route
+	body  []byte
+	key   []byte // the last one that was read, of those that the plan knows
+	rest  []byte // of the body, behind the samples
 
 	eventType []byte
 	updatedAt *int64
@@ -62,7 +66,7 @@ func (r *reader) reset(columns int) {
 // read walks the whole event. The error is a *Refusal.
 func (r *reader) read(body []byte, rt *route) error {
 	r.reset(len(rt.plan.table.Columns))
-	r.rt = rt
+	r.rt, r.body = rt, body
 	r.json.ResetBytes(body)
 	if r.json.Next() != jx.Object {
 		return r.notObject(body)
@@ -131,9 +135,13 @@ func (r *reader) object(n *node, at int32, depth int) error {
 	}
 	var seen uint64
 	var others keySet
+	known := 0
 	for it.Next() {
 		key := it.Key()
-		child := n.children[string(key)]
+		child := n.next(key, known)
+		if child != nil {
+			known++
+		}
 		switch {
 		case child == nil && others.add(key), child != nil && seen&child.bit != 0:
 			if err := r.duplicate(n, at); err != nil {
@@ -144,6 +152,7 @@ func (r *reader) object(n *node, at int32, depth int) error {
 			err = r.unknown(n, key, at, depth)
 		default:
 			seen |= child.bit
+			r.key = key
 			err = r.value(child, at, depth)
 		}
 		if err != nil {
@@ -254,17 +263,93 @@ func (r *reader) samples(trie *node, path string, depth int) error {
 	default:
 		return Refuse(BadShape, path, "neither a list of samples nor a sample")
 	}
-	it, err := r.json.ArrIter()
+	text := r.ahead()
+	if text == nil {
+		list, err := r.json.Raw()
+		if err != nil {
+			return err
+		}
+		whole := r.json
+		_, err = r.list(trie, list, depth)
+		r.json = whole
+		return err
+	}
+	rest, err := r.list(trie, text, depth)
 	if err != nil {
 		return err
 	}
-	for it.Next() {
-		if err := r.sample(trie, depth+1); err != nil {
+	return r.goOn(rest, depth)
+}
+
+// ahead is the body from the array on that comes next, the value of the key
+// that was read last; nil if it cannot be found.
+func (r *reader) ahead() []byte {
+	// The decoder does not tell where it is, but a key is a part of the body, if
+	// there are no escapes in it.
+	at := cap(r.body) - cap(r.key)
+	if at < 0 || at >= len(r.body) || len(r.key) == 0 || &r.body[at] != &r.key[0] {
+		return nil
+	}
+	at += len(r.key)
+	return r.body[at+bytes.IndexByte(r.body[at:], '['):]
+}
+
+// goOn lets the decoder go on with the rest of the body, within as many objects
+// as are open, behind the value that was read without it.
+func (r *reader) goOn(rest []byte, open int) error {
+	r.rest = r.rest[:0]
+	for range open {
+		r.rest = append(r.rest, `{"":`...)
+	}
+	r.rest = append(append(r.rest, '0'), rest...)
+	r.json.ResetBytes(r.rest)
+	for range open {
+		it, err := r.json.ObjIter()
+		if err != nil {
 			return err
 		}
+		it.Next()
 	}
-	return it.Err()
+	return r.json.Skip()
 }
+
+// list reads the samples of an array with which a text begins, and returns what
+// follows it. The decoder is elsewhere then.
+func (r *reader) list(trie *node, text []byte, depth int) (rest []byte, err error) {
+	before := &trie.alike
+	before.forget()
+	if text = trimSpace(text[1:]); len(text) > 0 && text[0] == ']' {
+		return text[1:], nil
+	}
+	for ; ; text = trimSpace(text[1:]) {
+		size := before.match(text)
+		if size > 0 {
+			r.take(before)
+		} else {
+			r.check.ResetBytes(text)
+			sample, err := r.check.Raw()
+			if err != nil {
+				return nil, err
+			}
+			r.json.ResetBytes(sample)
+			if err := r.sample(trie, depth+1); err != nil {
+				return nil, err
+			}
+			before.learn(sample, trie)
+			size = len(sample)
+		}
+		switch text = trimSpace(text[size:]); {
+		case len(text) == 0:
+			return nil, io.ErrUnexpectedEOF
+		case text[0] == ']':
+			return text[1:], nil
+		case text[0] != ',':
+			return nil, errBetween
+		}
+	}
+}
+
+var errBetween = errors.New("neither a comma nor the end after a sample")
 
 func (r *reader) sample(trie *node, depth int) error {
 	row := r.newRow()

@@ -188,7 +188,45 @@ func isInteger(raw []byte) bool {
 	return len(raw) > 0 && (raw[0] == '-' || raw[0] >= '0' && raw[0] <= '9') && jx.Num(raw).IsInt()
 }
 
+// powers of ten that a FLOAT64 holds exactly, and so do mantissas of 15 digits:
+// what is divided by one is rounded once, and right.
+var powersOfTen = [...]float64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15}
+
+// shortFloat reads a number of at most 15 digits without an exponent.
+func shortFloat(raw []byte) (float64, bool) {
+	digits, negative := raw, false
+	if len(raw) > 0 && raw[0] == '-' {
+		digits, negative = raw[1:], true
+	}
+	mantissa, point := int64(0), len(digits)
+	if len(digits) == 0 || len(digits) > 16 || digits[0] == '.' || digits[len(digits)-1] == '.' {
+		return 0, false
+	}
+	for i, c := range digits {
+		switch {
+		case c >= '0' && c <= '9':
+			mantissa = mantissa*10 + int64(c-'0')
+		case c == '.' && point == len(digits):
+			point = i
+		default:
+			return 0, false
+		}
+	}
+	decimals := max(0, len(digits)-point-1)
+	if point == len(digits) && len(digits) > 15 {
+		return 0, false
+	}
+	f := float64(mantissa) / powersOfTen[decimals]
+	if negative {
+		f = -f
+	}
+	return f, true
+}
+
 func float(raw []byte) (float64, bool) {
+	if f, ok := shortFloat(raw); ok {
+		return f, true
+	}
 	n, ok := number(raw)
 	if !ok {
 		return 0, false
