@@ -93,7 +93,7 @@ func (a *alike) match(text []byte) int {
 		}
 		at += len(f.before)
 		size := len(f.value)
-		f.same = size > 0 && bytes.HasPrefix(text[at:], f.value) && (f.value[0] == '"' || ends(text[at+size:]))
+		f.same = size > 0 && bytes.HasPrefix(text[at:], f.value) // a longer number does not go on as it has to
 		if !f.same {
 			if size = plainSize(text[at:]); size == 0 {
 				return 0
@@ -203,11 +203,6 @@ func digitsAt(text []byte, from int) int {
 }
 
 func isDigit(c byte) bool { return c >= '0' && c <= '9' }
-
-// ends tells whether what comes next ends a number or a word.
-func ends(text []byte) bool {
-	return len(text) > 0 && (text[0] == ',' || text[0] == '}' || isSpace(text[0]))
-}
 
 func isSpace(c byte) bool { return c == ' ' || c == '\n' || c == '\t' || c == '\r' }
 

@@ -78,7 +78,10 @@ func checkSame(t tb, table *schemas.Table, got, want row) {
 			is = fieldsOf(t, kept)
 		}
 		if f, ok := is.(float64); ok {
-			if w, ok := v.(float64); ok && math.Float64bits(f) == math.Float64bits(w) {
+			if w, ok := v.(float64); ok {
+				if math.Float64bits(f) != math.Float64bits(w) { // -0 is not 0
+					t.Errorf("%s.%s is %v, want %v", table.Name, name, f, w)
+				}
 				continue
 			}
 		}

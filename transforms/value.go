@@ -199,7 +199,7 @@ func shortFloat(raw []byte) (float64, bool) {
 		digits, negative = raw[1:], true
 	}
 	mantissa, point := int64(0), len(digits)
-	if len(digits) == 0 || len(digits) > 16 || digits[0] == '.' || digits[len(digits)-1] == '.' {
+	if len(digits) == 0 || len(digits) > 16 {
 		return 0, false
 	}
 	for i, c := range digits {
