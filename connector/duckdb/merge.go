@@ -110,21 +110,18 @@ func (g *merging) run(ctx context.Context) (connector.MergeBooks, error) {
 	if found != books.Registered {
 		return books, fmt.Errorf("%w: the log holds %d rows of batches with %d", connector.ErrBooks, found, books.Registered)
 	}
-	if _, err := g.exec(ctx, "stage.sql", g.ids, g.since); err != nil {
-		return books, err
-	}
 	if err := g.scan(ctx, "count_stale.sql", nil, &books.Stale); err != nil {
 		return books, err
 	}
 	var err error
-	if books.Applied, err = g.exec(ctx, "merge.sql"); err != nil {
+	if books.Applied, err = g.exec(ctx, "merge.sql", g.ids, g.since); err != nil {
 		return books, err
 	}
 	if !books.Balanced() {
 		return books, fmt.Errorf("%w: merge of %s: %+v", connector.ErrBooks, g.names.Table, books)
 	}
-	if err := execAll(ctx, g.tx, []string{"DROP TABLE staged", "DROP TABLE winners"}); err != nil {
-		return books, fmt.Errorf("drop staged rows: %w", err)
+	if err := execAll(ctx, g.tx, []string{"DROP TABLE winners"}); err != nil {
+		return books, fmt.Errorf("drop winners: %w", err)
 	}
 	return books, g.enter(ctx, books)
 }

@@ -49,7 +49,7 @@ func statements(t *testing.T) map[string]string {
 	r := &rendering{&store{catalogue: c, templates: templates, database: "warehouse"}, t, map[string]string{}}
 	for _, name := range []string{schemas.TimeseriesTable, "sleep"} {
 		table := c.Table(name)
-		for _, file := range []string{"raise_fence", "count_fence", "winners", "stage", "count_stale", "merge"} {
+		for _, file := range []string{"raise_fence", "count_fence", "winners", "count_stale", "merge"} {
 			r.add(file + "_" + name)(r.render(file+".sql", namesOf(table)))
 		}
 		r.add("append_" + name)(r.appendStatement(table))

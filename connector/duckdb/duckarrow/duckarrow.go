@@ -5,20 +5,60 @@
 package duckarrow
 
 /*
+#include <stdint.h>
 #include <stdlib.h>
 
-// The part of Arrow's C stream interface that is needed here:
+// The parts of Arrow's C interfaces that are needed here:
+// https://arrow.apache.org/docs/format/CDataInterface.html
 // https://arrow.apache.org/docs/format/CStreamInterface.html
+struct vitalsink_schema {
+	const char *format, *name, *metadata;
+	int64_t flags, n_children;
+	struct vitalsink_schema **children, *dictionary;
+	void (*release)(struct vitalsink_schema *);
+	void *private_data;
+};
+
 struct vitalsink_stream {
-	void *get_schema, *get_next, *get_last_error;
+	int (*get_schema)(struct vitalsink_stream *, struct vitalsink_schema *);
+	void *get_next, *get_last_error;
 	void (*release)(struct vitalsink_stream *);
 	void *private_data;
 };
 
-static void vitalsink_release(void *stream) {
-	struct vitalsink_stream *s = stream;
-	if (s->release != NULL) s->release(s);
-	free(s);
+// A stream that gives the same schema whenever it is asked. DuckDB asks six
+// times for each of our batches, and leaves it to the caller to release what it
+// got: with a new one each time some 30 kB were lost with every batch.
+struct vitalsink_view {
+	struct vitalsink_stream stream; // first, so that its address is the view's
+	int (*get_schema)(struct vitalsink_stream *, struct vitalsink_schema *);
+	struct vitalsink_schema schema;
+};
+
+static void vitalsink_keep(struct vitalsink_schema *copy) { copy->release = NULL; }
+
+static int vitalsink_get_schema(struct vitalsink_stream *stream, struct vitalsink_schema *out) {
+	struct vitalsink_view *v = (struct vitalsink_view *)stream;
+	if (v->schema.release == NULL) {
+		int code = v->get_schema(stream, &v->schema);
+		if (code != 0) return code;
+	}
+	*out = v->schema;
+	out->release = vitalsink_keep;
+	return 0;
+}
+
+static void vitalsink_wrap(void *view) {
+	struct vitalsink_view *v = view;
+	v->get_schema = v->stream.get_schema;
+	v->stream.get_schema = vitalsink_get_schema;
+}
+
+static void vitalsink_release(void *view) {
+	struct vitalsink_view *v = view;
+	if (v->schema.release != NULL) v->schema.release(&v->schema);
+	if (v->stream.release != NULL) v->stream.release(&v->stream);
+	free(v);
 }
 
 // In DuckDB's static library whatever the build tags say; duckdb-go's Go
@@ -48,10 +88,11 @@ func Scan(conn *sql.Conn, rec arrow.Record, view string) (release func(), err er
 	if err != nil {
 		return nil, fmt.Errorf("read record: %w", err)
 	}
-	stream := C.calloc(1, C.sizeof_struct_vitalsink_stream)
+	stream := C.calloc(1, C.sizeof_struct_vitalsink_view)
 	// From here on the stream owns the reader.
 	cdata.ExportRecordReader(reader, (*cdata.CArrowArrayStream)(stream))
 	reader.Release()
+	C.vitalsink_wrap(stream)
 	release = func() {
 		// The view must not outlive what it points to. Without the order to
 		// stop in ctx: it is dropped in any case.

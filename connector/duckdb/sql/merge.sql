@@ -1,5 +1,12 @@
 MERGE INTO store.{{ident .Table}} AS T
-USING staged AS S
+USING (
+    SELECT {{range $i, $c := .Columns}}{{if $i}}, {{end}}
+    {{- if eq $c $.Sticky}}winners{{else}}log{{end}}.{{ident $c}}
+    {{- end}}
+    FROM store.{{ident .Log}} AS log
+    JOIN winners ON log.rowid = winners.winner
+    WHERE log._batch_id IN (SELECT unnest(?::VARCHAR[])) AND log._appended_at >= ?
+) AS S
 ON {{on .Key}}
 WHEN MATCHED AND S._version > T._version THEN UPDATE SET
     {{range $i, $c := .Values}}{{if $i}}, {{end}}{{ident $c}} =

@@ -1,5 +1,10 @@
 MERGE INTO store."timeseries" AS T
-USING staged AS S
+USING (
+    SELECT log."user_id", log."team_id", log."client_user_id", log."resource", log."provider", log."source_type", log."timestamp", log."discriminator", log."start_time", log."end_time", log."value", log."value_text", log."unit", log."type", log."timezone_offset", log."systolic", log."diastolic", log."sensor_location", log."intensity", log."tags", log."delivery_mode", log."delivery_form", log."bolus_purpose", log."app_id", log."device_id", log."workout_id", log."sport", log."_extra", log."_version", log."_version_at", log."_message_id", log."_deleted"
+    FROM store."timeseries_log" AS log
+    JOIN winners ON log.rowid = winners.winner
+    WHERE log._batch_id IN (SELECT unnest(?::VARCHAR[])) AND log._appended_at >= ?
+) AS S
 ON T."user_id" = S."user_id" AND T."resource" = S."resource" AND T."provider" = S."provider" AND T."source_type" = S."source_type" AND T."timestamp" = S."timestamp" AND T."discriminator" = S."discriminator"
 WHEN MATCHED AND S._version > T._version THEN UPDATE SET
     "team_id" = S."team_id", "client_user_id" = S."client_user_id", "start_time" = S."start_time", "end_time" = S."end_time", "value" = S."value", "value_text" = S."value_text", "unit" = S."unit", "type" = S."type", "timezone_offset" = S."timezone_offset", "systolic" = S."systolic", "diastolic" = S."diastolic", "sensor_location" = S."sensor_location", "intensity" = S."intensity", "tags" = S."tags", "delivery_mode" = S."delivery_mode", "delivery_form" = S."delivery_form", "bolus_purpose" = S."bolus_purpose", "app_id" = S."app_id", "device_id" = S."device_id", "workout_id" = S."workout_id", "sport" = S."sport", "_extra" = S."_extra", "_version" = S."_version", "_version_at" = S."_version_at", "_message_id" = S."_message_id", "_deleted" = S."_deleted"
