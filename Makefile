@@ -3,7 +3,7 @@
 # make analyze every statement that BigQuery gets, by Google's own analyzer
 # make build   bin/vitalsink
 # make cost    the table of costs in README, from the catalogue and the generator
-# make bench   the benchmarks of decoding, and of encoding and appending to BigQuery
+# make bench   the benchmarks of decoding, of encoding and appending to BigQuery, and of a whole load beside the same by hand in SQL
 # make scale   10 million samples through load and run, compared with the truth
 # make live-check PROJECT=…  what only a real BigQuery project can show, its speed and its cost (without PROJECT: on a stand-in)
 # make chaos   processes killed at random for DURATION=5m, then every row compared with the truth (SEED=… to repeat one, PUBSUB=emulator for Google's)
@@ -54,7 +54,7 @@ fuzz: compiler
 	done
 
 bench: compiler
-	go test -run='^$$' -bench=. -benchmem ./transforms ./connector/bigquery
+	go test -run='^$$' -bench=. -benchmem ./transforms ./connector/bigquery ./connector/cmd/vitalsink
 
 cost:
 	CGO_ENABLED=0 go test ./connector/bigquery -count=1 -run='^TestCostTable$$' -update

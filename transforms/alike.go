@@ -1,8 +1,6 @@
 package transforms
 
-import (
-	"bytes"
-)
+import "bytes"
 
 // alike is how a sample is written. Those of a message, and of messages of a
 // kind, are mostly written the same way, to the byte, but for their values: to
@@ -122,7 +120,7 @@ func (r *reader) take(a *alike) {
 		if f.next[0] == 'n' {
 			continue // null
 		}
-		if b := f.node.sole; b != nil && len(f.next) > len(`""`) {
+		if b := f.node.sole; b != nil && string(f.next) != `""` { // which may be missing
 			if f.cell, f.known = convert(b.of, b.key, f.next); f.known {
 				f.cell.row = row
 				r.put(b.column, f.cell)
