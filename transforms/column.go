@@ -3,7 +3,6 @@ package transforms
 import (
 	"bytes"
 	"encoding/binary"
-	"slices"
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
@@ -360,7 +359,7 @@ func (c *column) bits() *memory.Buffer {
 			}
 			loose = loose[r.rows:]
 		case repeatedRun:
-			bitutil.SetBitsTo(bits, int64(row), int64(r.rows), !slices.Equal(c.text[r.start:r.end], []byte{0}))
+			bitutil.SetBitsTo(bits, int64(row), int64(r.rows), c.text[r.start] != 0)
 		}
 		row += r.rows
 	}

@@ -52,8 +52,8 @@ type node struct {
 	ignored  bool
 	bit      uint64 // of the field among its siblings
 	bindings []binding
-	// sole is the binding of a field that is one column's own, and offered to no
-	// other; nil if it is not so.
+	// sole is the binding of a sample's field that is one column's own, and
+	// offered to no other; nil if it is not so.
 	sole     *binding
 	name     string
 	children map[string]*node
@@ -73,12 +73,12 @@ type binding struct {
 	key      bool // a column of the table's key
 }
 
+// markSole finds the fields of a sample that are one column's own.
 func (n *node) markSole() {
-	if len(n.bindings) == 1 && n.bindings[0].priority == 0 && !n.ignored {
-		n.sole = &n.bindings[0]
-	}
 	for _, c := range n.children {
-		c.markSole()
+		if len(c.bindings) == 1 && c.bindings[0].priority == 0 && !c.ignored {
+			c.sole = &c.bindings[0]
+		}
 	}
 }
 

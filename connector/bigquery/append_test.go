@@ -27,6 +27,7 @@ import (
 
 	"vitalsink/connector"
 	"vitalsink/connector/bigquery/bigquerytest"
+	"vitalsink/connector/connectortest"
 	"vitalsink/schemas"
 )
 
@@ -251,9 +252,7 @@ func TestAppendSeveralStreams(t *testing.T) {
 
 // TestAppendGreatRows: the quarantine keeps messages in pieces of 8 MiB.
 func TestAppendGreatRows(t *testing.T) {
-	if testing.Short() {
-		t.Skip("too long for -short")
-	}
+	connectortest.Long(t)
 	a := newAppending(t)
 	for _, size := range []int{1 << 10, 8 << 20, 9_000_000} {
 		b := a.payloads(fmt.Sprint("b", size), size, 1, 2, size)

@@ -17,6 +17,7 @@ import (
 
 	"vitalsink/connector"
 	"vitalsink/connector/bigquery/bigquerytest"
+	"vitalsink/connector/connectortest"
 	"vitalsink/schemas"
 	"vitalsink/transforms"
 )
@@ -327,9 +328,7 @@ func sleepAs(id, sleep string, published time.Time, created string) transforms.M
 // model says, to the byte: a statement that begins to read another partition
 // or, but for look-ups and updates, another column fails it.
 func TestCostAgainstStandIn(t *testing.T) {
-	if testing.Short() {
-		t.Skip("too long for -short")
-	}
+	connectortest.Long(t)
 	s := openTest(t)
 	decoder, err := transforms.NewDecoder(s.Catalogue())
 	if err != nil {

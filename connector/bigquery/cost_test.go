@@ -11,6 +11,7 @@ import (
 
 	"github.com/dustin/go-humanize"
 
+	"vitalsink/connector/connectortest"
 	"vitalsink/schemas"
 )
 
@@ -270,9 +271,7 @@ func wrap(text string) string {
 // TestCostOfNobody: without users a fold reads the registry and the ledger, and
 // nothing else.
 func TestCostOfNobody(t *testing.T) {
-	if testing.Short() {
-		t.Skip("too long for -short")
-	}
+	connectortest.Long(t)
 	for _, interval := range intervals {
 		m := deployed(t, 0, interval).month()
 		folds := float64(daysAMonth*24*time.Hour) / float64(interval)
@@ -285,9 +284,7 @@ func TestCostOfNobody(t *testing.T) {
 // TestCostGrows: more users cost more, and so do more folds, and tables with
 // more history.
 func TestCostGrows(t *testing.T) {
-	if testing.Short() {
-		t.Skip("too long for -short")
-	}
+	connectortest.Long(t)
 	queries := func(users float64, minutes int, days float64) float64 {
 		d := deployed(t, users, time.Duration(minutes)*time.Minute)
 		d.days = days

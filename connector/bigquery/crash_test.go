@@ -51,9 +51,7 @@ func (m mortal) work(messages ...transforms.Message) error {
 // to the same tables. Of both, by turns, only one is tried at each step, the
 // other in another run: together they take minutes.
 func TestKilledBetweenSteps(t *testing.T) {
-	if testing.Short() {
-		t.Skip("too long for -short")
-	}
+	connectortest.Long(t)
 	messages := []transforms.Message{sleepOf(2), samplesOn("m2", noon, 60, noon.Truncate(day)), sleepOf(1)}
 	want := undisturbed(t, messages)
 	names := map[bigquerytest.Effect]string{bigquerytest.Reset: "before", bigquerytest.ResetAfter: "after"}

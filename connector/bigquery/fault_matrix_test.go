@@ -59,9 +59,7 @@ const foldBeat = 300 * time.Millisecond
 // once, when it is committed, and none is given back. What somebody who runs
 // the service sees of it is in docs/faults.md, which -update writes.
 func TestFaultMatrix(t *testing.T) {
-	if testing.Short() {
-		t.Skip("too long for -short")
-	}
+	connectortest.Long(t)
 	started := time.Now()
 	rows := unluckyRows()
 	found := make([]*seen, len(rows))

@@ -14,6 +14,7 @@ import (
 
 	"vitalsink/connector"
 	"vitalsink/connector/bigquery/bigquerytest"
+	"vitalsink/connector/connectortest"
 	"vitalsink/transforms"
 )
 
@@ -201,9 +202,7 @@ func (s inspected) holdsFence() bool {
 // more, at any moment of a merge changes nothing of the result: one of the two
 // starts over.
 func TestFoldsAtEveryPoint(t *testing.T) {
-	if testing.Short() {
-		t.Skip("too long for -short")
-	}
+	connectortest.Long(t)
 	points, fenced, cancelled := 0, 0, 0
 	for _, at := range moments {
 		for met := true; met; at.Skip++ {

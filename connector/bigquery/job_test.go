@@ -15,6 +15,7 @@ import (
 
 	"vitalsink/connector"
 	"vitalsink/connector/bigquery/bigquerytest"
+	"vitalsink/connector/connectortest"
 )
 
 // attemptsOf are the last parts of the names of all merges that were asked for.
@@ -187,9 +188,7 @@ func TestByteCap(t *testing.T) {
 // TestPartsOfOneMerge: a batch that is looked up in several statements, each
 // of a few days, ends in the same table.
 func TestPartsOfOneMerge(t *testing.T) {
-	if testing.Short() {
-		t.Skip("too long for -short")
-	}
+	connectortest.Long(t)
 	days := daysFrom(noon.Truncate(day).Add(-19*day), 20)
 	for _, most := range []int{1, 3, 7, 100} {
 		t.Run(fmt.Sprint(most), func(t *testing.T) {

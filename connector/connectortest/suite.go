@@ -72,11 +72,19 @@ func Run(t *testing.T, open func(t testing.TB) Store) {
 		"clock behind":                s.clockBehind,
 	} {
 		t.Run(name, func(t *testing.T) {
-			if testing.Short() && slices.Contains(long, name) {
-				t.Skip("too long for -short")
+			if slices.Contains(long, name) {
+				Long(t)
 			}
 			test(t)
 		})
+	}
+}
+
+// Long leaves a test out with -short: with the race detector it takes minutes.
+func Long(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("too long for -short")
 	}
 }
 

@@ -54,9 +54,7 @@ func stepsBatch(t *testing.T, number, n int) *connector.Batch {
 // same warehouse works on, in the same process, and has all that it said it
 // had.
 func TestFullDisk(t *testing.T) {
-	if testing.Short() {
-		t.Skip("too long for -short")
-	}
+	connectortest.Long(t)
 	disk := connectortest.NewDisk(t, "64m")
 	w, err := Open(context.Background(), Config{Path: filepath.Join(disk.Dir, "w.duckdb"), Catalogue: catalogue(t)})
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"cloud.google.com/go/bigquery"
 
 	"vitalsink/connector/bigquery/bigquerytest"
+	"vitalsink/connector/connectortest"
 )
 
 // thousandDays makes a table of 1,000 days from 2023-01-01 on, two rows each,
@@ -87,9 +88,7 @@ func TestPruning(t *testing.T) {
 // TestChangesPay: what changes rows pays for whole partitions, what only
 // inserts does not.
 func TestChangesPay(t *testing.T) {
-	if testing.Short() {
-		t.Skip("too long for -short")
-	}
+	connectortest.Long(t)
 	d := open(t, bigquerytest.Config{})
 	d.thousandDays()
 	d.table("big", "ts", field("k", bigquery.StringFieldType), field("j", bigquery.JSONFieldType), field("ts", bigquery.TimestampFieldType))

@@ -19,6 +19,7 @@ import (
 	"google.golang.org/api/iterator"
 
 	"vitalsink/connector/bigquery/bigquerytest"
+	"vitalsink/connector/connectortest"
 	"vitalsink/schemas"
 )
 
@@ -126,9 +127,7 @@ var mayBeHidden = []string{"two transactions", "a fold in the way", "bill of upd
 
 // TestChecklist: every check is there, and finds a stand-in as it should be.
 func TestChecklist(t *testing.T) {
-	if testing.Short() {
-		t.Skip("too long for -short")
-	}
+	connectortest.Long(t)
 	r := try(t, bigquerytest.Config{}, nil, options{Samples: 3000})
 	var names []string
 	for _, f := range r.Findings {
@@ -223,9 +222,7 @@ func TestCleanUpFails(t *testing.T) {
 // TestTruthFails: a value that is another, a row that is missing and one that
 // is there twice are found.
 func TestTruthFails(t *testing.T) {
-	if testing.Short() {
-		t.Skip("too long for -short")
-	}
+	connectortest.Long(t)
 	server := start(t, bigquerytest.Config{})
 	l := loaded(t, server)
 	of := l.trial

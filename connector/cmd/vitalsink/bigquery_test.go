@@ -21,6 +21,7 @@ import (
 
 	"vitalsink/connector/bigquery"
 	"vitalsink/connector/bigquery/bigquerytest"
+	"vitalsink/connector/connectortest"
 	"vitalsink/connector/duckdb"
 	"vitalsink/schemas"
 )
@@ -192,7 +193,7 @@ func (s *bigQuery) fold(t *testing.T) {
 // TestLoadIntoBigQuery: what a population told, badly delivered and loaded
 // twice, is in the tables exactly as the truth has it.
 func TestLoadIntoBigQuery(t *testing.T) {
-	long(t)
+	connectortest.Long(t)
 	t.Parallel()
 	messages, truth := generated(t, "--users", "3", "--days", "2",
 		"--duplicates", "0.1", "--disorder", "0.1", "--updates", "0.1", "--late", "0.1", "--bad", "0.1")

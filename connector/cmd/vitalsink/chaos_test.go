@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"cloud.google.com/go/pubsub/v2"
+
+	"vitalsink/connector/connectortest"
 )
 
 // How long TestChaos kills. "make chaos" has minutes.
@@ -24,7 +26,7 @@ var (
 // and two, which both fold, into BigQuery, are killed at random and started
 // again. In the end every row is what the generator knows it must be.
 func TestChaos(t *testing.T) {
-	long(t)
+	connectortest.Long(t)
 	t.Parallel()
 	seed := *chaosSeed
 	if seed == 0 {

@@ -8,12 +8,14 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"vitalsink/connector/connectortest"
 )
 
 // TestDemo: in both warehouses the books balance and the same questions have
 // the same answers.
 func TestDemo(t *testing.T) {
-	long(t)
+	connectortest.Long(t)
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "demo.duckdb")
 	var inDuckDB, inBigQuery string

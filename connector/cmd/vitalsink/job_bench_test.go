@@ -126,7 +126,7 @@ var byHandCreate string
 var byHandChunk string
 
 func byHand(b *testing.B, j *job, file string) {
-	db, err := sql.Open("duckdb", file+"?memory_limit=1GB")
+	db, err := sql.Open("duckdb", file)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -134,7 +134,7 @@ func byHand(b *testing.B, j *job, file string) {
 		b.Fatal(err)
 	}
 	for _, chunk := range j.chunks {
-		if _, err := db.ExecContext(b.Context(), strings.Replace(byHandChunk, "?", "'"+chunk+"'", 1)); err != nil {
+		if _, err := db.ExecContext(b.Context(), byHandChunk, chunk); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -84,7 +84,7 @@ func sumOf(t *testing.T, metric *regexp.Regexp, text string) map[string]float64 
 // A warehouse that fails for a while, here for want of room: the process takes
 // nothing more, gives nothing back, loses nothing, and goes on by itself.
 func TestRunOutlivesFullDisk(t *testing.T) {
-	long(t)
+	connectortest.Long(t)
 	t.Parallel()
 	disk := connectortest.NewDisk(t, "512m")
 	s := newService(t)

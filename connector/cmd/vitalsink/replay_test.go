@@ -20,6 +20,7 @@ import (
 
 	"vitalsink/connector"
 	"vitalsink/connector/bigquery"
+	"vitalsink/connector/connectortest"
 	"vitalsink/connector/duckdb"
 	"vitalsink/connector/files"
 	"vitalsink/connector/replay"
@@ -162,7 +163,7 @@ func (s trial) runReplay(t *testing.T, args ...string) replayResult {
 // after a replay, among what came before and after it, as if it had been read
 // at once; a replay before only looks, and one after it changes nothing.
 func TestReplayQuarantine(t *testing.T) {
-	long(t)
+	connectortest.Long(t)
 	t.Parallel()
 	messages := scenarioPart(t, 200)
 	received, n := []transforms.Message{}, 0
@@ -211,7 +212,7 @@ func TestReplayQuarantine(t *testing.T) {
 // TestReplayInParts: a message of which only a sample was refused leaves
 // quarantine with that sample, not before.
 func TestReplayInParts(t *testing.T) {
-	long(t)
+	connectortest.Long(t)
 	t.Parallel()
 	event := func(samples string) []byte {
 		return []byte(`{"event_type":"daily.data.heartrate.created","user_id":"u1","data":{"source":{"provider":"oura"},"data":[` + samples + `]}}`)
@@ -385,7 +386,7 @@ func TestReplayBySlowClock(t *testing.T) {
 // TestReplayDeadLetters: a subscription is emptied into the tables, by the
 // times at which its messages were first published; a dry run leaves it full.
 func TestReplayDeadLetters(t *testing.T) {
-	long(t)
+	connectortest.Long(t)
 	t.Parallel()
 	messages := scenarioPart(t, 60)
 	pub := newService(t)

@@ -133,7 +133,7 @@ func TestRunWithoutFold(t *testing.T) {
 	if got := len(committedMessages(t, file)); got == 0 {
 		t.Error("the logs name no message")
 	}
-	startRun(t, s, runArgs(file))()
+	wantFolded(t, startRun(t, s, runArgs(file))())
 	s.wantLoaded(t, file)
 	if s.acks.Load() != 60 || s.nacked.Load() != 0 {
 		t.Errorf("%d acknowledgements, %d given back; want 60, 0", s.acks.Load(), s.nacked.Load())

@@ -22,14 +22,6 @@ import (
 	"vitalsink/transforms"
 )
 
-// long leaves a test out with -short: with the race detector it takes minutes.
-func long(t *testing.T) {
-	t.Helper()
-	if testing.Short() {
-		t.Skip("too long for -short")
-	}
-}
-
 // leaks fails the test if it leaves goroutines behind. One of the client's own
 // waits for tickers that it has stopped; there is one a Receive.
 func leaks(t *testing.T) {
@@ -118,14 +110,20 @@ func TestRunLandsWhatIsPublished(t *testing.T) {
 	s.publish(messages[40:])
 	s.awaitAcks(t, 80)
 	wrote := stop()
-	if !strings.Contains(wrote, " folded=") || strings.Contains(wrote, " folded=0") {
-		t.Errorf("it folded nothing:\n%s", wrote)
-	}
+	wantFolded(t, wrote)
 	s.wantLoaded(t, file)
 	for _, m := range messages {
 		if strings.Contains(wrote, m.ID) {
 			t.Errorf("the log names message %s", m.ID)
 		}
+	}
+}
+
+// wantFolded wants a run to have told at its end that it folded rows.
+func wantFolded(t *testing.T, wrote string) {
+	t.Helper()
+	if !strings.Contains(wrote, " folded=") || strings.Contains(wrote, " folded=0") {
+		t.Errorf("it folded nothing:\n%s", wrote)
 	}
 }
 

@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"github.com/dustin/go-humanize"
+
+	"vitalsink/connector/connectortest"
 )
 
 // How much TestScale takes. "make scale" has 10 million samples.
@@ -34,7 +36,7 @@ const scaleShare = 0.8
 // processes of their own: the tables are what the generator knows they must
 // be, and neither process takes more memory than it was told to.
 func TestScale(t *testing.T) {
-	long(t)
+	connectortest.Long(t)
 	t.Parallel()
 	began := time.Now()
 	messages, truth := generated(t, "--users", fmt.Sprint(*scaleUsers), "--days", fmt.Sprint(*scaleDays),

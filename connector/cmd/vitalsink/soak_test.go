@@ -18,6 +18,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"vitalsink/connector/bigquery/bigquerytest"
+	"vitalsink/connector/connectortest"
 )
 
 // How long TestSoak goes on. "make soak" has half an hour.
@@ -34,7 +35,7 @@ const (
 // while BigQuery fails in all sorts of ways: memory stays within its bounds,
 // goroutines and open files do not grow, the books balance.
 func TestSoak(t *testing.T) {
-	long(t)
+	connectortest.Long(t)
 	t.Parallel()
 	w := newWorld(t)
 	const fewTopic = "projects/demo/topics/few"

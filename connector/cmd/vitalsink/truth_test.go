@@ -15,13 +15,14 @@ import (
 
 	_ "github.com/duckdb/duckdb-go/v2"
 
+	"vitalsink/connector/connectortest"
 	"vitalsink/schemas"
 )
 
 // TestTruth loads what a population told, badly delivered, and wants exactly
 // the rows that the truth has.
 func TestTruth(t *testing.T) {
-	long(t)
+	connectortest.Long(t)
 	t.Parallel()
 	messages, truth := generated(t, "--users", "6", "--days", "3",
 		"--duplicates", "0.1", "--disorder", "0.1", "--updates", "0.1", "--late", "0.1", "--bad", "0.1")

@@ -26,9 +26,9 @@ struct vitalsink_stream {
 	void *private_data;
 };
 
-// A stream that gives the same schema whenever it is asked. DuckDB asks six
+// A stream that gives the same schema whenever it is asked. DuckDB asks several
 // times for each of our batches, and leaves it to the caller to release what it
-// got: with a new one each time some 30 kB were lost with every batch.
+// got: with a new one each time some 40 kB were lost with every batch.
 struct vitalsink_view {
 	struct vitalsink_stream stream; // first, so that its address is the view's
 	int (*get_schema)(struct vitalsink_stream *, struct vitalsink_schema *);
