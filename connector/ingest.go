@@ -36,7 +36,7 @@ type Ingest struct {
 	Warehouse Warehouse
 	Catalogue *schemas.Catalogue
 	Log       *slog.Logger
-	// Allocator of the rows. Optional, default the Go heap.
+	// Allocator of the rows. Optional, default one that uses memory again.
 	Allocator memory.Allocator
 	// Workers decode in parallel. Optional, default one per CPU.
 	Workers int
@@ -130,7 +130,7 @@ func (in *Ingest) setDefaults() {
 		in.Workers = runtime.GOMAXPROCS(0)
 	}
 	if in.Allocator == nil {
-		in.Allocator = memory.DefaultAllocator
+		in.Allocator = &recycler{}
 	}
 	if in.FlushRows == 0 {
 		in.FlushRows = defaultFlushRows

@@ -3,6 +3,7 @@ package transforms_test
 import (
 	"bytes"
 	"fmt"
+	"runtime"
 	"testing"
 	"time"
 
@@ -12,13 +13,14 @@ import (
 	"github.com/go-faster/jx"
 	"github.com/klauspost/compress/gzip"
 
+	"vitalsink/connector/connectortest"
 	"vitalsink/connector/synth"
 	"vitalsink/transforms"
 )
 
-// perBatch is how many messages the benchmarks collect before they hand the
-// rows over.
-const perBatch = 200
+// perBatch is about how many rows the benchmarks collect before they hand them
+// over.
+const perBatch = 60_000
 
 // corpus is what a benchmark reads, again and again.
 type corpus struct {
@@ -87,19 +89,48 @@ func measure(b *testing.B, newSink func(testing.TB) sink) {
 		b.Run(c.name, func(b *testing.B) {
 			s := newSink(b)
 			b.SetBytes(int64(c.bytes / len(c.messages)))
-			b.ReportAllocs()
-			n := 0
-			for b.Loop() {
-				if err := s.add(&c.messages[n%len(c.messages)]); err != nil {
-					b.Fatal(err)
-				}
-				if n++; n%perBatch == 0 {
-					s.flush(func(string, arrow.Record) {})
-				}
-			}
+			run(b, &c, s)
+		})
+	}
+}
+
+// run reads messages of a corpus and hands the rows over now and then.
+func run(b *testing.B, c *corpus, s sink) {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	n, sinceFlush, cpu := 0, 0, connectortest.StartCPU(b)
+	for b.Loop() {
+		if err := s.add(&c.messages[n%len(c.messages)]); err != nil {
+			b.Fatal(err)
+		}
+		n++
+		if sinceFlush += c.rows / len(c.messages); sinceFlush >= perBatch {
+			sinceFlush = 0
 			s.flush(func(string, arrow.Record) {})
-			samples := float64(n) * float64(c.rows) / float64(len(c.messages))
-			b.ReportMetric(samples/b.Elapsed().Seconds(), "samples/s")
+		}
+	}
+	s.flush(func(string, arrow.Record) {})
+	took := cpu.Report(b)
+	runtime.ReadMemStats(&after)
+	samples := float64(n) * float64(c.rows) / float64(len(c.messages))
+	b.ReportMetric(float64(took)/samples, "cpu-ns/sample")
+	b.ReportMetric(float64(after.Mallocs-before.Mallocs)/samples, "allocs/sample")
+}
+
+// BenchmarkDecodeSize decodes messages of ever more samples, which are short:
+// a body holds at most transforms.MaxBody.
+func BenchmarkDecodeSize(b *testing.B) {
+	for samples := 1; samples <= 1_000_000; samples *= 10 {
+		at, body := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC), []byte(nil)
+		for i := range samples {
+			body = fmt.Appendf(body, `{"timestamp":%q,"value":%d},`, at.Add(-time.Duration(i)*time.Second).Format(time.RFC3339), 40+i%100)
+		}
+		c := corpus{rows: samples, messages: []transforms.Message{{
+			ID: "m", PublishTime: at,
+			Data: fmt.Appendf(nil, `{"event_type":"daily.data.heartrate.created","user_id":"u","data":{"data":[%s]}}`, body[:len(body)-1]),
+		}}}
+		b.Run(fmt.Sprintf("samples=%d", samples), func(b *testing.B) {
+			run(b, &c, newDecodeSink(b, memory.DefaultAllocator))
 		})
 	}
 }

@@ -20,6 +20,7 @@ type Builder struct {
 	table     *schemas.Table
 	schema    *arrow.Schema
 	columns   []*column
+	none      *zeros
 	rows      int
 	bytes     int64
 	days      map[int32]struct{}
@@ -29,9 +30,9 @@ type Builder struct {
 
 // NewBuilder makes a builder whose memory comes from mem.
 func NewBuilder(mem memory.Allocator, t *schemas.Table) *Builder {
-	b := &Builder{table: t, schema: t.ArrowSchema(), days: map[int32]struct{}{}, resources: map[string]struct{}{}}
+	b := &Builder{table: t, schema: t.ArrowSchema(), none: &zeros{mem: mem}, days: map[int32]struct{}{}, resources: map[string]struct{}{}}
 	for _, f := range b.schema.Fields() {
-		b.columns = append(b.columns, newColumn(mem, f.Type))
+		b.columns = append(b.columns, newColumn(mem, f.Type, b.none))
 	}
 	return b
 }
@@ -41,6 +42,7 @@ func (b *Builder) Release() {
 	for _, c := range b.columns {
 		c.release()
 	}
+	b.none.release()
 }
 
 // Rows is the number of rows collected.
@@ -68,6 +70,7 @@ func (b *Builder) NewRecord() arrow.Record {
 		arrays[i] = c.array()
 		defer arrays[i].Release()
 	}
+	b.none.release()
 	return array.NewRecord(b.schema, arrays, int64(b.rows))
 }
 

@@ -17,6 +17,7 @@ import (
 type column struct {
 	mem  memory.Allocator
 	typ  arrow.DataType
+	none *zeros
 	size int // bytes of a value in loose; 0 if they vary
 	rows int
 	runs []run
@@ -45,8 +46,8 @@ const (
 	absentRun                  // none has one: NULL, or a list without elements
 )
 
-func newColumn(mem memory.Allocator, typ arrow.DataType) *column {
-	c := &column{mem: mem, typ: typ, loose: memory.NewResizableBuffer(mem)}
+func newColumn(mem memory.Allocator, typ arrow.DataType, none *zeros) *column {
+	c := &column{mem: mem, typ: typ, none: none, loose: memory.NewResizableBuffer(mem)}
 	switch t := typ.(type) {
 	case *arrow.ListType:
 		c.elements = array.NewBuilder(mem, t.Elem())
@@ -57,7 +58,7 @@ func newColumn(mem memory.Allocator, typ arrow.DataType) *column {
 	}
 	if c.size == 0 {
 		c.ends = memory.NewResizableBuffer(mem)
-		extend(c.ends, arrow.Int32SizeBytes)
+		c.end(0)
 	}
 	return c
 }
@@ -222,11 +223,39 @@ func (c *column) array() arrow.Array {
 			b.Release()
 		}
 	}
-	mem, typ := c.mem, c.typ
+	mem, typ, none := c.mem, c.typ, c.none
 	c.release()
-	*c = *newColumn(mem, typ)
+	*c = *newColumn(mem, typ, none)
 	return array.MakeFromData(data)
 }
+
+// zeros are what is in the buffers of columns without a value: of the most
+// tables most columns, so that they share them.
+type zeros struct {
+	mem memory.Allocator
+	all *memory.Buffer
+}
+
+func (z *zeros) release() {
+	if z.all != nil {
+		z.all.Release()
+		z.all = nil
+	}
+}
+
+// slice is a buffer of n bytes.
+func (z *zeros) slice(n int) *memory.Buffer {
+	if z.all == nil || z.all.Len() < n {
+		z.release() // who has a part of it keeps it
+		z.all = memory.NewResizableBuffer(z.mem)
+		z.all.Resize(n)
+		clear(z.all.Bytes())
+	}
+	return memory.SliceBuffer(z.all, 0, n)
+}
+
+// allAbsent tells whether no row has a value.
+func (c *column) allAbsent() bool { return len(c.runs) == 1 && c.runs[0].kind == absentRun }
 
 // allLoose tells whether the loose values are already what the array holds.
 func (c *column) allLoose() bool { return len(c.runs) == 1 && c.runs[0].kind == looseRun }
@@ -251,7 +280,11 @@ func (c *column) validity() (_ *memory.Buffer, nulls int) {
 	if nulls += len(c.absent); nulls == 0 {
 		return nil, 0
 	}
-	b := c.new(int(bitutil.BytesForBits(int64(c.rows))))
+	size := int(bitutil.BytesForBits(int64(c.rows)))
+	if c.allAbsent() {
+		return c.none.slice(size), nulls
+	}
+	b := c.new(size)
 	bits, row, loose, absent := b.Bytes(), 0, 0, c.absent
 	clear(bits)
 	for _, r := range c.runs {
@@ -276,7 +309,11 @@ func (c *column) offsets() *memory.Buffer {
 		c.ends.Retain()
 		return c.ends
 	}
-	b := c.new((c.rows + 1) * arrow.Int32SizeBytes)
+	size := (c.rows + 1) * arrow.Int32SizeBytes
+	if c.allAbsent() {
+		return c.none.slice(size)
+	}
+	b := c.new(size)
 	into, ends := arrow.Int32Traits.CastFromBytes(b.Bytes()), arrow.Int32Traits.CastFromBytes(c.ends.Bytes())
 	into[0] = 0
 	row, loose, at := 1, 0, int32(0)
@@ -315,6 +352,9 @@ func (c *column) values() *memory.Buffer {
 			size += r.rows * c.size
 		}
 	}
+	if c.allAbsent() {
+		return c.none.slice(size)
+	}
 	b := c.new(size)
 	into, rows, bytes := b.Bytes(), 0, 0
 	for _, r := range c.runs {
@@ -348,7 +388,11 @@ func fill(into, value []byte) {
 
 // bits are the values of booleans, packed.
 func (c *column) bits() *memory.Buffer {
-	b := c.new(int(bitutil.BytesForBits(int64(c.rows))))
+	size := int(bitutil.BytesForBits(int64(c.rows)))
+	if c.allAbsent() {
+		return c.none.slice(size)
+	}
+	b := c.new(size)
 	bits, row, loose := b.Bytes(), 0, c.loose.Bytes()
 	clear(bits)
 	for _, r := range c.runs {

@@ -22,11 +22,13 @@ func TestColumn(t *testing.T) {
 		{Name: "c", Type: schemas.Bool}, {Name: "c", Type: schemas.Int64, Repeated: true},
 	}
 	rapid.Check(t, func(rt *rapid.T) {
-		mem := memory.NewCheckedAllocator(memory.DefaultAllocator)
+		mem := memory.NewCheckedAllocator(used{memory.DefaultAllocator})
 		defer mem.AssertSize(t, 0)
 		of := rapid.SampledFrom(columns).Draw(rt, "column")
 		typ := (&schemas.Table{Columns: []schemas.Column{of}}).ArrowSchema().Field(0).Type
-		c, like := newColumn(mem, typ), array.NewBuilder(mem, typ)
+		none := &zeros{mem: mem}
+		defer none.release()
+		c, like := newColumn(mem, typ, none), array.NewBuilder(mem, typ)
 		defer c.release()
 		defer like.Release()
 		for range rapid.IntRange(1, 2).Draw(rt, "arrays") { // after the first it is empty
@@ -45,6 +47,23 @@ func TestColumn(t *testing.T) {
 			want.Release()
 		}
 	})
+}
+
+// used is an allocator of memory that somebody has used before.
+type used struct{ memory.Allocator }
+
+func (u used) Allocate(size int) []byte {
+	b := u.Allocator.Allocate(size)
+	for i := range b {
+		b[i] = 0xa5
+	}
+	return b
+}
+
+func (u used) Reallocate(size int, old []byte) []byte {
+	b := u.Allocate(size)
+	copy(b, old)
+	return b
 }
 
 // appendDrawn appends some rows in one of the ways that there are, and returns

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/apache/arrow/go/v17/arrow"
+
 	"vitalsink/schemas"
 )
 
@@ -26,6 +28,23 @@ type plan struct {
 	// Positions of columns, -1 if the table has none.
 	partition int
 	user      int
+	width     int // of a row in Arrow, in bytes, but for its texts
+}
+
+// widthOf is what a row takes in Arrow but for its texts and the elements of
+// its lists, in bytes, NULL or not: values, or where they end, and the bits
+// that say which are there.
+func widthOf(t *schemas.Table) int {
+	bits := 0
+	for _, f := range t.ArrowSchema().Fields() {
+		bits++
+		if fixed, ok := f.Type.(arrow.FixedWidthDataType); ok {
+			bits += fixed.BitWidth()
+		} else {
+			bits += 8 * arrow.Int32SizeBytes
+		}
+	}
+	return bits/8 + 1
 }
 
 // lands is the table that the rows are for.
@@ -136,7 +155,7 @@ const (
 func newPlan(t *schemas.Table, shape schemas.Shape) (*plan, error) {
 	p := &plan{
 		table: t, root: &node{}, data: &node{}, sample: &node{}, lone: &node{},
-		partition: -1, user: t.Index("user_id"),
+		partition: -1, user: t.Index("user_id"), width: widthOf(t),
 		defaults: make([]string, len(t.Columns)),
 		shared:   make([]bool, len(t.Columns)),
 	}

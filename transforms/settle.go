@@ -233,7 +233,7 @@ func (d *Decoded) checkSizes() {
 
 // sharedBytes is what a row takes beside its own values.
 func (d *Decoded) sharedBytes() int {
-	n := 16*len(d.rt.plan.table.Columns) + versionSize + len(d.who.id) + len(d.Resource)
+	n := d.rt.plan.width + versionSize + len(d.who.id) + len(d.Resource)
 	for i := range d.rt.plan.table.Columns {
 		n += len(d.reader.shared[i].str)
 	}

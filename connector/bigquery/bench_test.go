@@ -1,12 +1,17 @@
+//go:build unix
+
 package bigquery
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -14,6 +19,7 @@ import (
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
 	"github.com/apache/arrow/go/v17/arrow/memory"
+	"golang.org/x/sync/errgroup"
 	"google.golang.org/api/option"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -22,9 +28,8 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
-	"context"
-
 	"vitalsink/connector"
+	"vitalsink/connector/connectortest"
 	"vitalsink/schemas"
 )
 
@@ -59,7 +64,7 @@ func benchAppend(b *testing.B, c *schemas.Catalogue, appends func(context.Contex
 	}
 	size := benchEncoder(b, c, batch.Record).size(0, benchRows)
 	b.ReportAllocs()
-	n := 0
+	n, cpu := 0, connectortest.StartCPU(b)
 	for b.Loop() {
 		n++
 		batch.ID = fmt.Sprintf("01890000-0000-7000-8000-%012d", n)
@@ -67,10 +72,11 @@ func benchAppend(b *testing.B, c *schemas.Catalogue, appends func(context.Contex
 			b.Fatal(err)
 		}
 	}
-	reportRows(b, n, size)
+	reportRows(b, cpu, n, size)
 }
 
-func reportRows(b *testing.B, n, size int) {
+func reportRows(b *testing.B, cpu connectortest.CPU, n, size int) {
+	cpu.Report(b)
 	b.ReportMetric(float64(n)*benchRows/b.Elapsed().Seconds(), "rows/s")
 	b.ReportMetric(float64(n)*float64(size)/1e6/b.Elapsed().Seconds(), "MB/s")
 	b.ReportMetric(float64(size)/benchRows, "B/row")
@@ -87,13 +93,57 @@ func benchEncoder(b *testing.B, c *schemas.Catalogue, rows arrow.Record) *encode
 	return e
 }
 
+// BenchmarkCopy copies the bytes of a batch's requests, which making them costs
+// at the least.
+func BenchmarkCopy(b *testing.B) {
+	c := loadCatalogue(b)
+	streams, size := benchRequests(b, &appender{catalogue: c})
+	n, cpu := 0, connectortest.StartCPU(b)
+	for b.Loop() {
+		for _, s := range streams {
+			for _, r := range s.window {
+				copied = slices.Clone(r.message)
+			}
+		}
+		n++
+	}
+	reportRows(b, cpu, n, size)
+}
+
+// copied is where a copy goes that nobody wants, for the compiler to make it.
+var copied []byte
+
+// benchRequests are streams with their requests already made.
+func benchRequests(b *testing.B, a *appender) (streams []*stream, size int) {
+	b.Helper()
+	e := benchEncoder(b, a.catalogue, timeseriesRows(b, a.catalogue, benchRows))
+	requests := 0
+	for i, part := range a.parts(e) {
+		s := &stream{client: a.write, limits: a.limits(), name: fmt.Sprint(writeDataset, "/tables/t/streams/", i), rows: e, part: part, next: part.from}
+		s.limits.window = benchRows
+		for ok := true; ok; {
+			var err error
+			if _, ok, err = s.nth(len(s.window)); err != nil {
+				b.Fatal(err)
+			}
+		}
+		for _, r := range s.window {
+			size += len(r.message)
+		}
+		requests += len(s.window)
+		streams = append(streams, s)
+	}
+	b.ReportMetric(float64(size)/float64(requests*a.limits().request), "filled")
+	return streams, size
+}
+
 // BenchmarkEncode makes requests of a batch, and nothing with them.
 func BenchmarkEncode(b *testing.B) {
 	c := loadCatalogue(b)
 	rows := timeseriesRows(b, c, benchRows)
 	size := benchEncoder(b, c, rows).size(0, benchRows)
 	b.ReportAllocs()
-	n := 0
+	n, cpu := 0, connectortest.StartCPU(b)
 	for b.Loop() {
 		e := benchEncoder(b, c, rows)
 		for next := 0; next < benchRows; {
@@ -105,25 +155,78 @@ func BenchmarkEncode(b *testing.B) {
 		e.release()
 		n++
 	}
-	reportRows(b, n, size)
+	reportRows(b, cpu, n, size)
+}
+
+// BenchmarkSendDiscard sends copies of a batch's requests to a server that
+// throws them away: what appending costs if making them costs no more than
+// copying.
+func BenchmarkSendDiscard(b *testing.B) {
+	options, _ := discardServer(b)
+	a := &appender{write: newWriteClient(b, options...), catalogue: loadCatalogue(b)}
+	streams, size := benchRequests(b, a)
+	n, cpu := 0, connectortest.StartCPU(b)
+	for b.Loop() {
+		var each errgroup.Group
+		for i, s := range streams {
+			each.Go(func() error {
+				return s.sendCopies(b.Context(), fmt.Sprintf("%s/%d-%d", s.name, n, i), a.limits().window)
+			})
+		}
+		if err := each.Wait(); err != nil {
+			b.Fatal(err)
+		}
+		n++
+	}
+	reportRows(b, cpu, n, size)
+}
+
+// sendCopies sends what is in the window under another name.
+func (s *stream) sendCopies(ctx context.Context, name string, waiting int) error {
+	conn, err := s.client.AppendRows(ctx)
+	if err != nil {
+		return err
+	}
+	for i := range len(s.window) + waiting - 1 {
+		if i < len(s.window) {
+			r := s.window[i]
+			r.message = slices.Clone(r.message)
+			req := s.request(r, i == 0)
+			if i == 0 {
+				req.WriteStream = name
+			}
+			if err := conn.Send(req); err != nil {
+				return err
+			}
+		}
+		if i >= waiting-1 {
+			if _, err := conn.Recv(); err != nil {
+				return err
+			}
+		}
+	}
+	return conn.CloseSend()
 }
 
 // BenchmarkAppendDiscard appends to a server that throws the rows away: what
 // is left is our own work and gRPC's.
 func BenchmarkAppendDiscard(b *testing.B) {
 	c := loadCatalogue(b)
-	a := &appender{write: newWriteClient(b, discardServer(b)...), parent: writeDataset, catalogue: c}
+	options, connections := discardServer(b)
+	a := &appender{write: newWriteClient(b, options...), parent: writeDataset, catalogue: c}
 	benchAppend(b, c, a.append)
+	b.ReportMetric(float64(connections.Load()), "connections")
 }
 
 // discardServer takes what has the form of a request at the right offset and
-// forgets it.
-func discardServer(tb testing.TB) []option.ClientOption {
+// forgets it. It counts the connections.
+func discardServer(tb testing.TB) (_ []option.ClientOption, connections *atomic.Int64) {
 	tb.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	tcp, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		tb.Fatal(err)
 	}
+	l := &counting{Listener: tcp}
 	server := grpc.NewServer(grpc.MaxRecvMsgSize(20 << 20))
 	storagepb.RegisterBigQueryWriteServer(server, &discard{rows: map[string]int64{}})
 	go func() { _ = server.Serve(l) }()
@@ -131,7 +234,20 @@ func discardServer(tb testing.TB) []option.ClientOption {
 	return []option.ClientOption{
 		option.WithEndpoint(l.Addr().String()), option.WithoutAuthentication(), option.WithTelemetryDisabled(),
 		option.WithGRPCDialOption(grpc.WithTransportCredentials(insecure.NewCredentials())),
+	}, &l.accepted
+}
+
+type counting struct {
+	net.Listener
+	accepted atomic.Int64
+}
+
+func (l *counting) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if err == nil {
+		l.accepted.Add(1)
 	}
+	return conn, err
 }
 
 type discard struct {

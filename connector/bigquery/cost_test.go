@@ -355,3 +355,14 @@ func TestTargetColumns(t *testing.T) {
 		}
 	}
 }
+
+// BenchmarkFoldInterval measures nothing: it tells what the model says that a
+// month of folds reads.
+func BenchmarkFoldInterval(b *testing.B) {
+	const users = 1_000
+	for _, interval := range []time.Duration{2 * time.Second, 10 * time.Second, 30 * time.Second, time.Minute, 5 * time.Minute, 15 * time.Minute} {
+		b.Run(fmt.Sprintf("users=%d/fold=%s", users, interval), func(b *testing.B) {
+			b.ReportMetric(deployed(b, users, interval).month().queries(), "B/month")
+		})
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"os" // XXX
 	"time"
 
 	duckdb "github.com/duckdb/duckdb-go/v2"
@@ -97,34 +98,71 @@ func (g *merging) run(ctx context.Context) (connector.MergeBooks, error) {
 	if n, err := g.exec(ctx, "raise_fence.sql", g.merge.Fence); err != nil || n != 1 {
 		return books, orElse(err, g.fenced(ctx))
 	}
-	var taken, found int
+	var taken int
 	if err := g.scan(ctx, "taken.sql", []any{g.ids}, &taken); err != nil || taken > 0 {
 		return books, orElse(err, connector.ErrTaken)
 	}
-	if _, err := g.exec(ctx, "winners.sql", g.ids, g.since); err != nil {
+	if err := g.supersede(ctx, &books); err != nil {
 		return books, err
 	}
-	if err := g.scan(ctx, "count_log.sql", nil, &found, &books.Superseded); err != nil {
-		return books, err
-	}
-	if found != books.Registered {
-		return books, fmt.Errorf("%w: the log holds %d rows of batches with %d", connector.ErrBooks, found, books.Registered)
-	}
-	if err := g.scan(ctx, "count_stale.sql", nil, &books.Stale); err != nil {
-		return books, err
-	}
-	var err error
-	if books.Applied, err = g.exec(ctx, "merge.sql", g.ids, g.since); err != nil {
+	if err := g.apply(ctx, &books); err != nil {
 		return books, err
 	}
 	if !books.Balanced() {
 		return books, fmt.Errorf("%w: merge of %s: %+v", connector.ErrBooks, g.names.Table, books)
 	}
-	if err := execAll(ctx, g.tx, []string{"DROP TABLE winners"}); err != nil {
-		return books, fmt.Errorf("drop winners: %w", err)
+	if err := execAll(ctx, g.tx, []string{"DROP TABLE repeated", "DROP TABLE contested", "DROP TABLE passed_over", "DROP TABLE matched"}); err != nil {
+		return books, fmt.Errorf("drop temporary tables: %w", err)
 	}
 	return books, g.enter(ctx, books)
 }
+
+// supersede finds the rows of the batches that newer ones of them supersede.
+func (g *merging) supersede(ctx context.Context, books *connector.MergeBooks) error {
+	var found int
+	if err := g.scan(ctx, "count_log.sql", g.batches(), &found); err != nil {
+		return err
+	}
+	if found != books.Registered {
+		return fmt.Errorf("%w: the log holds %d rows of batches with %d", connector.ErrBooks, found, books.Registered)
+	}
+	for _, file := range []string{"repeated.sql", "contested.sql", "superseded.sql"} {
+		if _, err := g.exec(ctx, file, g.batches()...); err != nil {
+			return err
+		}
+	}
+	return g.scan(ctx, "count_superseded.sql", nil, &books.Superseded)
+}
+
+// apply puts the others into the table, but for stale ones.
+func (g *merging) apply(ctx context.Context, books *connector.MergeBooks) error {
+	var newer int
+	if _, err := g.exec(ctx, "matched.sql", g.batches()...); err != nil {
+		return err
+	}
+	if err := g.scan(ctx, "count_matched.sql", nil, &newer, &books.Stale); err != nil {
+		return err
+	}
+	if _, err := g.exec(ctx, "pass_over_matched.sql"); err != nil {
+		return err
+	}
+	lowered := 0
+	var err error
+	if g.names.Sticky != "" {
+		if lowered, err = g.exec(ctx, "lower.sql"); err != nil {
+			return err
+		}
+	}
+	if removed, err := g.exec(ctx, "remove.sql"); err != nil || removed != newer {
+		return orElse(err, fmt.Errorf("%w: %d rows of %s were removed for %d newer ones", connector.ErrBooks, removed, g.names.Table, newer))
+	}
+	inserted, err := g.exec(ctx, "insert.sql", g.batches()...)
+	books.Applied = inserted + lowered
+	return err
+}
+
+// batches are the parameters of batches.sql.
+func (g *merging) batches() []any { return []any{g.ids, g.since} }
 
 // fenced is why the fence did not rise: another folder was faster, or there is
 // no fence, and a folder that waits for one would wait for ever.
@@ -152,6 +190,8 @@ func (g *merging) exec(ctx context.Context, file string, args ...any) (int, erro
 	if err != nil {
 		return 0, err
 	}
+	began := time.Now() // XXX
+	defer func() { if os.Getenv("STEP") != "" { fmt.Println(file, time.Since(began)) } }() // XXX
 	res, err := g.tx.ExecContext(ctx, stmt, args...)
 	if err != nil {
 		return 0, fmt.Errorf("%s: %w", file, err)

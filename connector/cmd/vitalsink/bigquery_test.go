@@ -34,7 +34,7 @@ const (
 // bigQuery is a stand-in, for other processes.
 type bigQuery struct{ *bigquerytest.Server }
 
-func newEmptyBigQuery(t *testing.T) *bigQuery {
+func newEmptyBigQuery(t testing.TB) *bigQuery {
 	t.Helper()
 	server, err := bigquerytest.New(bigquerytest.Config{})
 	if err != nil {
@@ -49,7 +49,7 @@ func newEmptyBigQuery(t *testing.T) *bigQuery {
 	return s
 }
 
-func newBigQuery(t *testing.T) *bigQuery {
+func newBigQuery(t testing.TB) *bigQuery {
 	t.Helper()
 	s := newEmptyBigQuery(t)
 	schema, err := bigquery.OpenSchema(t.Context(), bigquery.Config{
@@ -85,7 +85,7 @@ func (s *bigQuery) command(args ...string) *process {
 }
 
 // load loads a file of messages.
-func (s *bigQuery) load(t *testing.T, messages string) {
+func (s *bigQuery) load(t testing.TB, messages string) {
 	t.Helper()
 	p := s.command("load", "--warehouse", s.url(), messages)
 	p.start(t)
@@ -128,7 +128,7 @@ func (s *bigQuery) copied(t *testing.T) string {
 	return file
 }
 
-func copyTable(t *testing.T, conn driver.Conn, from *bq.Client, table string) {
+func copyTable(t testing.TB, conn driver.Conn, from *bq.Client, table string) {
 	t.Helper()
 	a, err := duckdbgo.NewAppenderFromConn(conn, "store", table)
 	if err != nil {

@@ -1,4 +1,4 @@
-//go:build cgo
+//go:build cgo && unix
 
 package main
 
@@ -6,18 +6,25 @@ import (
 	"bytes"
 	"database/sql"
 	_ "embed"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"vitalsink/connector/connectortest"
 	"vitalsink/connector/synth"
+	"vitalsink/transforms"
 )
 
-var jobSamples = flag.Int("job.samples", 2_000_000, "how many samples BenchmarkJob loads, about")
+var (
+	jobSamples = flag.Int("job.samples", 2_000_000, "how many samples BenchmarkJob loads, about")
+	jobDir     = flag.String("job.dir", "", "where BenchmarkJob keeps its input, for the next time; default: nowhere")
+)
 
 // chunkSamples is how many samples a statement of the script takes.
 const chunkSamples = 250_000
@@ -30,46 +37,99 @@ type job struct {
 	samples  int
 }
 
-// newJob are samples of a hundred people in the order of time. Every twentieth
-// of the events comes again, published later.
+// newJob makes the input, or takes what is there from before.
 func newJob(b *testing.B, samples int) *job {
 	b.Helper()
-	dir, g, people := b.TempDir(), synth.New(11, mustCatalogue(b)), make([]synth.User, 100)
-	for i := range people {
-		people[i] = g.User()
+	dir := b.TempDir()
+	if *jobDir != "" {
+		dir = filepath.Join(*jobDir, fmt.Sprintf("job-%d", samples))
+	}
+	done := filepath.Join(dir, "samples")
+	if _, err := os.Stat(done); err != nil {
+		if err := errors.Join(os.RemoveAll(dir), os.MkdirAll(dir, 0o700)); err != nil {
+			b.Fatal(err)
+		}
+		n := writeJob(b, dir, samples)
+		if err := os.WriteFile(done, []byte(strconv.Itoa(n)), 0o600); err != nil {
+			b.Fatal(err)
+		}
 	}
 	j := &job{messages: filepath.Join(dir, "messages.ndjson")}
-	var messages, events bytes.Buffer
-	flush := func() {
-		j.chunks = append(j.chunks, filepath.Join(dir, fmt.Sprintf("events-%04d.ndjson", len(j.chunks))))
-		appendFile(b, j.chunks[len(j.chunks)-1], &events)
-		appendFile(b, j.messages, &messages)
+	text, err := os.ReadFile(done)
+	if err == nil {
+		j.samples, err = strconv.Atoi(string(text))
 	}
-	begun, at := 0, time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC)
-	for n := 0; j.samples < samples; n++ {
-		for _, part := range []struct {
-			resource string
-			samples  int
-		}{{"heartrate", 300}, {"steps", 60}, {"hrv", 60}, {"calories_active", 60}, {"respiratory_rate", 30}} {
-			eventType := "daily.data." + part.resource + ".created"
-			body := g.Event(eventType, synth.Modern, people[n%len(people)], at, part.samples)
-			for again := 0; again == 0 || again == 1 && n%20 == 0; again++ {
-				m := g.Message(eventType, body, at.Add(time.Duration(30+again)*time.Hour))
-				messages.Write(restLine(m))
-				fmt.Fprintf(&events, "%s,\"published_at\":%q,\"message_id\":%q}\n", body[:len(body)-1], m.PublishTime.Format(time.RFC3339Nano), m.ID)
-				j.samples += part.samples
-			}
-		}
-		if n%len(people) == len(people)-1 {
-			at = at.Add(24 * time.Hour)
-		}
-		if j.samples-begun >= chunkSamples {
-			begun = j.samples
+	if err == nil {
+		j.chunks, err = filepath.Glob(filepath.Join(dir, "events-*.ndjson"))
+	}
+	if err != nil {
+		b.Fatal(err)
+	}
+	return j
+}
+
+// writeJob writes samples in the order of time. Every twentieth of the events
+// comes again, published later.
+func writeJob(b *testing.B, dir string, samples int) (written int) {
+	b.Helper()
+	var messages, events bytes.Buffer
+	chunks := 0
+	flush := func() {
+		appendFile(b, filepath.Join(dir, fmt.Sprintf("events-%04d.ndjson", chunks)), &events)
+		appendFile(b, filepath.Join(dir, "messages.ndjson"), &messages)
+		chunks++
+	}
+	c, begun := newCrowd(b, 11), 0
+	for written < samples {
+		c.live(func(m transforms.Message, body []byte, samples int) {
+			messages.Write(restLine(m))
+			fmt.Fprintf(&events, "%s,\"published_at\":%q,\"message_id\":%q}\n", body[:len(body)-1], m.PublishTime.Format(time.RFC3339Nano), m.ID)
+			written += samples
+		})
+		if written-begun >= chunkSamples {
+			begun = written
 			flush()
 		}
 	}
 	flush()
-	return j
+	return written
+}
+
+// crowd are a hundred people, who wear their devices day by day.
+type crowd struct {
+	g      *synth.Generator
+	people []synth.User
+	at     time.Time
+	lived  int // days of one
+}
+
+// crowdResources are what their devices measure, and how often a day.
+var crowdResources = []struct {
+	name    string
+	samples int
+}{{"heartrate", 300}, {"steps", 60}, {"hrv", 60}, {"calories_active", 60}, {"respiratory_rate", 30}}
+
+func newCrowd(tb testing.TB, seed uint64) *crowd {
+	tb.Helper()
+	c := &crowd{g: synth.New(seed, mustCatalogue(tb)), people: make([]synth.User, 100), at: time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC)}
+	for i := range c.people {
+		c.people[i] = c.g.User()
+	}
+	return c
+}
+
+// live publishes the next day of the next of them.
+func (c *crowd) live(publish func(m transforms.Message, body []byte, samples int)) {
+	for _, r := range crowdResources {
+		eventType := "daily.data." + r.name + ".created"
+		body := c.g.Event(eventType, synth.Modern, c.people[c.lived%len(c.people)], c.at, r.samples)
+		for again := 0; again == 0 || again == 1 && c.lived%20 == 0; again++ {
+			publish(c.g.Message(eventType, body, c.at.Add(time.Duration(30+again)*time.Hour)), body, r.samples)
+		}
+	}
+	if c.lived++; c.lived%len(c.people) == 0 {
+		c.at = c.at.Add(24 * time.Hour)
+	}
 }
 
 func appendFile(b *testing.B, path string, text *bytes.Buffer) {
@@ -96,12 +156,13 @@ func BenchmarkJob(b *testing.B) {
 		load func(b *testing.B, j *job, file string)
 	}{{"by_hand", byHand}, {"load", loadJob}} {
 		b.Run(way.name, func(b *testing.B) {
-			file, n := "", 0
+			file, n, cpu := "", 0, connectortest.StartCPU(b)
 			for b.Loop() {
 				file = filepath.Join(b.TempDir(), fmt.Sprintf("%d.duckdb", n))
 				way.load(b, j, file)
 				n++
 			}
+			cpu.Report(b)
 			b.ReportMetric(float64(n*j.samples)/b.Elapsed().Seconds(), "samples/s")
 			if got := countSamples(b, file); rows == 0 {
 				rows = got

@@ -18,13 +18,13 @@ type process struct {
 	wrote screen
 }
 
-func startProcess(t *testing.T, s *service, file string, more ...string) *process {
+func startProcess(t testing.TB, s *service, file string, more ...string) *process {
 	t.Helper()
 	return startProcessAt(t, s.Addr, file, more...)
 }
 
 // startProcessAt receives from a server at an address.
-func startProcessAt(t *testing.T, address, file string, more ...string) *process {
+func startProcessAt(t testing.TB, address, file string, more ...string) *process {
 	t.Helper()
 	p := &process{Cmd: exec.Command("vitalsink", append(runArgs(file), more...)...)} // see TestMain
 	p.Env = append(os.Environ(), "GORACE="+quickExit(), emulator+"="+address)
@@ -34,7 +34,7 @@ func startProcessAt(t *testing.T, address, file string, more ...string) *process
 }
 
 // start starts it, until the test ends at the latest.
-func (p *process) start(t *testing.T) {
+func (p *process) start(t testing.TB) {
 	t.Helper()
 	if err := p.Start(); err != nil {
 		t.Fatal(err)
@@ -48,7 +48,7 @@ func (p *process) start(t *testing.T) {
 }
 
 // kill is kill -9: nothing in the process gets a word in.
-func (p *process) kill(t *testing.T) {
+func (p *process) kill(t testing.TB) {
 	t.Helper()
 	if err := p.Process.Kill(); err != nil {
 		t.Fatal(err)
@@ -60,7 +60,7 @@ func (p *process) kill(t *testing.T) {
 }
 
 // terminate ends it as it is to be ended.
-func (p *process) terminate(t *testing.T) {
+func (p *process) terminate(t testing.TB) {
 	t.Helper()
 	if err := p.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)

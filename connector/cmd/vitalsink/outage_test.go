@@ -25,7 +25,7 @@ var (
 var addressLogged = regexp.MustCompile(`msg="serving [^"]*" address=(\S+)`)
 
 // get asks the process's window.
-func (p *process) get(t *testing.T, path string) (status int, body string) {
+func (p *process) get(t testing.TB, path string) (status int, body string) {
 	t.Helper()
 	address := addressLogged.FindStringSubmatch(p.wrote.String())
 	if address == nil {
@@ -44,7 +44,7 @@ func (p *process) get(t *testing.T, path string) (status int, body string) {
 }
 
 // metric is the value of a metric without labels, as text.
-func (p *process) metric(t *testing.T, name string) string {
+func (p *process) metric(t testing.TB, name string) string {
 	t.Helper()
 	_, text := p.get(t, "/metrics")
 	value := regexp.MustCompile(`(?m)^` + name + `(?:\{\})? (\S+)$`).FindStringSubmatch(text)
@@ -57,7 +57,7 @@ func (p *process) metric(t *testing.T, name string) string {
 var messagesMetric = regexp.MustCompile(`(?m)^vitalsink_messages_received_total\{outcome="([a-z_]+)"\} (\S+)$`)
 
 // received is how many messages the process has decoded, redeliveries included.
-func (p *process) received(t *testing.T) int64 {
+func (p *process) received(t testing.TB) int64 {
 	t.Helper()
 	_, text := p.get(t, "/metrics")
 	var n float64
@@ -68,7 +68,7 @@ func (p *process) received(t *testing.T) int64 {
 }
 
 // sumOf adds up a metric by outcome.
-func sumOf(t *testing.T, metric *regexp.Regexp, text string) map[string]float64 {
+func sumOf(t testing.TB, metric *regexp.Regexp, text string) map[string]float64 {
 	t.Helper()
 	sum := map[string]float64{}
 	for _, m := range metric.FindAllStringSubmatch(text, -1) {

@@ -51,7 +51,7 @@ func newPublisher(t *testing.T) *publisher {
 	return p
 }
 
-func (p *publisher) connect(t *testing.T) {
+func (p *publisher) connect(t testing.TB) {
 	t.Helper()
 	var err error
 	p.client, err = pubsub.NewClient(t.Context(), demoProject, option.WithEndpoint(p.address), option.WithoutAuthentication(),
@@ -66,7 +66,7 @@ func (p *publisher) connect(t *testing.T) {
 	})
 }
 
-func (p *publisher) createTopic(t *testing.T, name string) {
+func (p *publisher) createTopic(t testing.TB, name string) {
 	t.Helper()
 	if _, err := p.client.TopicAdminClient.CreateTopic(t.Context(), &pubsubpb.Topic{Name: name}); err != nil {
 		t.Fatal(err)
@@ -74,7 +74,7 @@ func (p *publisher) createTopic(t *testing.T, name string) {
 }
 
 // subscribe creates a subscription on a topic.
-func (p *publisher) subscribe(t *testing.T, name, topic string) {
+func (p *publisher) subscribe(t testing.TB, name, topic string) {
 	t.Helper()
 	_, err := p.client.SubscriptionAdminClient.CreateSubscription(t.Context(), &pubsubpb.Subscription{
 		Name: name, Topic: topic, AckDeadlineSeconds: 60,
@@ -86,7 +86,7 @@ func (p *publisher) subscribe(t *testing.T, name, topic string) {
 
 // startEmulator returns the address of an emulator that runs until the test
 // ends; "" if none is installed.
-func startEmulator(t *testing.T) string {
+func startEmulator(t testing.TB) string {
 	t.Helper()
 	for _, name := range emulatorProgram {
 		path, err := exec.LookPath(name)
@@ -115,7 +115,7 @@ func startEmulator(t *testing.T) string {
 
 // publishLines publishes a file of messages at the pace at which the process
 // receives them: the work of both servers grows with their backlog.
-func (p *publisher) publishLines(t *testing.T, to *process, path string) (n int64) {
+func (p *publisher) publishLines(t testing.TB, to *process, path string) (n int64) {
 	t.Helper()
 	const backlog = 2000
 	f, err := os.Open(path)
@@ -146,7 +146,7 @@ func (p *publisher) publishLines(t *testing.T, to *process, path string) (n int6
 
 // replayed is a line as a replay publishes it, with its identity and time: the
 // server would make up its own.
-func replayed(t *testing.T, line []byte) *pubsub.Message {
+func replayed(t testing.TB, line []byte) *pubsub.Message {
 	t.Helper()
 	var m restMessage
 	if err := json.Unmarshal(line, &m); err != nil {

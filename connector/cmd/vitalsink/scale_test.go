@@ -51,7 +51,7 @@ func TestScale(t *testing.T) {
 	t.Logf("the tables (%s) equal the truth, found in %s", sizeOf(t, file), time.Since(began).Round(time.Second))
 }
 
-func sizeOf(t *testing.T, path string) string {
+func sizeOf(t testing.TB, path string) string {
 	t.Helper()
 	info, err := os.Stat(path)
 	if err != nil {
@@ -61,7 +61,7 @@ func sizeOf(t *testing.T, path string) string {
 }
 
 // splitLines cuts a file in two, at the end of a line.
-func splitLines(t *testing.T, path string, share float64) (first, rest string) {
+func splitLines(t testing.TB, path string, share float64) (first, rest string) {
 	t.Helper()
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -78,7 +78,7 @@ func splitLines(t *testing.T, path string, share float64) (first, rest string) {
 	return first, rest
 }
 
-func scaleLoad(t *testing.T, file, input string) {
+func scaleLoad(t testing.TB, file, input string) {
 	t.Helper()
 	began := time.Now()
 	p := &process{Cmd: exec.Command("vitalsink", "load", "--json", "--memory", *scaleMemory, "--warehouse", "duckdb://"+file, input)}
@@ -101,7 +101,7 @@ func scaleLoad(t *testing.T, file, input string) {
 }
 
 // checkBalance wants every row that was decoded to be accounted for.
-func checkBalance(t *testing.T, l loaded) {
+func checkBalance(t testing.TB, l loaded) {
 	t.Helper()
 	b, f := l.Books, l.Folded.Books
 	if b.RowsDecoded != b.Rows+b.RowsQuarantined || b.Messages != b.MessagesLanded+b.MessagesEmpty {
@@ -132,7 +132,7 @@ func scaleRun(t *testing.T, file, input string) {
 
 // awaitFolded returns the rows by outcome once n messages are received and all
 // that was appended is folded.
-func awaitFolded(t *testing.T, p *process, n int64) map[string]float64 {
+func awaitFolded(t testing.TB, p *process, n int64) map[string]float64 {
 	t.Helper()
 	ticker := time.NewTicker(500 * time.Millisecond)
 	defer ticker.Stop()
@@ -163,7 +163,7 @@ var peakResident = regexp.MustCompile(`(?m)^VmHWM:\s+(\d+) kB$`)
 
 // watchMemory reads the peak of a process's resident memory, in bytes, until
 // it ends.
-func watchMemory(t *testing.T, p *process) <-chan uint64 {
+func watchMemory(t testing.TB, p *process) <-chan uint64 {
 	t.Helper()
 	status := fmt.Sprintf("/proc/%d/status", p.Process.Pid)
 	result := make(chan uint64, 1)
@@ -200,7 +200,7 @@ func raceEnabled() bool {
 	return false
 }
 
-func checkPeak(t *testing.T, what string, peak uint64) {
+func checkPeak(t testing.TB, what string, peak uint64) {
 	t.Helper()
 	budget, err := humanize.ParseBytes(*scaleMemory)
 	if err != nil {

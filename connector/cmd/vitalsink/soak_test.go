@@ -99,7 +99,7 @@ func TestSoak(t *testing.T) {
 }
 
 // rows is how many rows the process has appended.
-func (p *process) rows(t *testing.T) int64 {
+func (p *process) rows(t testing.TB) int64 {
 	t.Helper()
 	_, text := p.get(t, "/metrics")
 	return int64(sumOf(t, rowsMetric, text)["appended"])
@@ -138,7 +138,7 @@ type gauge struct {
 }
 
 // read is false as long as the process does not serve.
-func (g *gauge) read(t *testing.T, r *receiver) bool {
+func (g *gauge) read(t testing.TB, r *receiver) bool {
 	t.Helper()
 	goroutines, err := strconv.Atoi(r.metric(t, "go_goroutines"))
 	if err != nil {
@@ -160,7 +160,7 @@ func (g *gauge) read(t *testing.T, r *receiver) bool {
 // check wants nothing to be left behind: with nothing to do the process has
 // about as many goroutines and open files as at the start. While it works
 // there is a goroutine for each message in hand.
-func (g *gauge) check(t *testing.T, r *receiver) {
+func (g *gauge) check(t testing.TB, r *receiver) {
 	t.Helper()
 	g.read(t, r)
 	budget, err := humanize.ParseBytes(soakMemory)

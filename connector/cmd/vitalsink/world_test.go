@@ -21,7 +21,7 @@ var (
 )
 
 // report says what came out.
-func reportCampaign(t *testing.T, format string, args ...any) {
+func reportCampaign(t testing.TB, format string, args ...any) {
 	t.Helper()
 	line := fmt.Sprintf(format, args...)
 	t.Log(line)
@@ -40,7 +40,7 @@ type world struct {
 	bigQuery *bigQuery
 	// pass lets the leases of dead receivers run out, and quiet is for how long
 	// nothing may come until it is sure that nothing will.
-	pass  func(t *testing.T)
+	pass  func(t testing.TB)
 	quiet time.Duration
 	turns int
 }
@@ -48,11 +48,11 @@ type world struct {
 // newWorld has the official emulator, if it is wanted, else a pstest in another
 // process. The emulator brings a message back ever later, the more receivers
 // died with it: after up to ten minutes.
-func newWorld(t *testing.T) *world {
+func newWorld(t testing.TB) *world {
 	t.Helper()
 	w := &world{
 		publisher: &publisher{name: "the emulator"}, file: filepath.Join(t.TempDir(), "world.duckdb"), bigQuery: newBigQuery(t),
-		pass: func(*testing.T) {}, quiet: 11 * time.Minute, turns: 1,
+		pass: func(testing.TB) {}, quiet: 11 * time.Minute, turns: 1,
 	}
 	if !*campaignEmulator {
 		w.startPstest(t)
@@ -67,7 +67,7 @@ func newWorld(t *testing.T) *world {
 
 var listeningAt = regexp.MustCompile(`listening on (\S+)`)
 
-func (w *world) startPstest(t *testing.T) {
+func (w *world) startPstest(t testing.TB) {
 	t.Helper()
 	p := &process{Cmd: exec.Command("pubsub-server")} // see TestMain
 	p.Env = append(os.Environ(), "GORACE="+quickExit())
@@ -80,7 +80,7 @@ func (w *world) startPstest(t *testing.T) {
 	await(t, "the Pub/Sub server", func() bool { return listeningAt.MatchString(p.wrote.String()) })
 	w.name, w.address = "pstest", listeningAt.FindStringSubmatch(p.wrote.String())[1]
 	w.quiet, w.turns = 2*time.Second, 3
-	w.pass = func(t *testing.T) {
+	w.pass = func(t testing.TB) {
 		if _, err := io.WriteString(stdin, "\n"); err != nil {
 			t.Fatal(err)
 		}
@@ -88,7 +88,7 @@ func (w *world) startPstest(t *testing.T) {
 }
 
 // await polls until it holds.
-func await(t *testing.T, what string, holds func() bool) {
+func await(t testing.TB, what string, holds func() bool) {
 	t.Helper()
 	ticker := time.NewTicker(50 * time.Millisecond)
 	defer ticker.Stop()
@@ -105,7 +105,7 @@ type receiver struct {
 	again func() *process
 }
 
-func (r *receiver) restart(t *testing.T) {
+func (r *receiver) restart(t testing.TB) {
 	t.Helper()
 	r.process = r.again()
 	r.start(t)
@@ -113,7 +113,7 @@ func (r *receiver) restart(t *testing.T) {
 
 // run is "run" from a subscription into a warehouse, with beats that suit a
 // test.
-func (w *world) run(t *testing.T, subscription string, command func(args ...string) *process, more ...string) *receiver {
+func (w *world) run(t testing.TB, subscription string, command func(args ...string) *process, more ...string) *receiver {
 	t.Helper()
 	args := append([]string{
 		"run", "--source", "pubsub://" + demoProject + "/" + subscription, "--http", "127.0.0.1:0",

@@ -81,10 +81,20 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/cdata"
 )
 
+// piece is how many rows a thread of DuckDB takes at a time: those of its row
+// groups.
+const piece = 122_880
+
 // Scan shows a record as a view of the connection, to be read once.
 // release drops the view and gives the record up.
 func Scan(conn *sql.Conn, rec arrow.Record, view string) (release func(), err error) {
-	reader, err := array.NewRecordReader(rec.Schema(), []arrow.Record{rec})
+	var pieces []arrow.Record
+	for from := int64(0); from < rec.NumRows(); from += piece {
+		p := rec.NewSlice(from, min(from+piece, rec.NumRows()))
+		defer p.Release()
+		pieces = append(pieces, p)
+	}
+	reader, err := array.NewRecordReader(rec.Schema(), pieces)
 	if err != nil {
 		return nil, fmt.Errorf("read record: %w", err)
 	}
