@@ -17,8 +17,8 @@ import (
 
 // Defaults of an Ingest.
 const (
-	defaultFlushRows     = 250_000
-	defaultFlushBytes    = 64 << 20
+	defaultFlushRows     = 500_000
+	defaultFlushBytes    = 256 << 20
 	defaultFlushInterval = 10 * time.Second
 	defaultMaxHeld       = 512 << 20
 	// drainTime is what is left for committing after the order to stop:

@@ -6,7 +6,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"os" // XXX
 	"time"
 
 	duckdb "github.com/duckdb/duckdb-go/v2"
@@ -190,8 +189,6 @@ func (g *merging) exec(ctx context.Context, file string, args ...any) (int, erro
 	if err != nil {
 		return 0, err
 	}
-	began := time.Now() // XXX
-	defer func() { if os.Getenv("STEP") != "" { fmt.Println(file, time.Since(began)) } }() // XXX
 	res, err := g.tx.ExecContext(ctx, stmt, args...)
 	if err != nil {
 		return 0, fmt.Errorf("%s: %w", file, err)

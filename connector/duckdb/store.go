@@ -100,7 +100,9 @@ func open(ctx context.Context, cfg Config, mustExist bool) (*store, error) {
 	}
 	memory := cmp.Or(cfg.Memory, defaultMemory)
 	threads := min(runtime.GOMAXPROCS(0), max(1, int(memory/memoryPerThread)))
-	settings := fmt.Sprintf("?memory_limit=%dB&threads=%d&preserve_insertion_order=false", memory, threads)
+	// A row group that is full is written at once: to keep five of them, as
+	// DuckDB does by default, takes memory that is not in the cache any more.
+	settings := fmt.Sprintf("?memory_limit=%dB&threads=%d&preserve_insertion_order=false&write_buffer_row_group_count=1", memory, threads)
 	if s.db, err = openFile(ctx, cfg.Path, settings, mustExist); err != nil {
 		return nil, err
 	}
