@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"vitalsink/schemas"
+	"vitalsink/transforms"
 )
 
 // Defaults of an Ingest.
@@ -41,7 +42,7 @@ type Ingest struct {
 	// Workers decode in parallel. Optional, default one per CPU.
 	Workers int
 	// FlushRows and FlushBytes are the size at which a batch is committed.
-	// Optional, default 250,000 and 64 MiB, or a worker's half of MaxHeld if
+	// Optional, default 500,000 and 256 MiB, or a worker's half of MaxHeld if
 	// that is less.
 	FlushRows  int
 	FlushBytes int64
@@ -130,7 +131,7 @@ func (in *Ingest) setDefaults() {
 		in.Workers = runtime.GOMAXPROCS(0)
 	}
 	if in.Allocator == nil {
-		in.Allocator = &recycler{}
+		in.Allocator = &transforms.Recycler{}
 	}
 	if in.FlushRows == 0 {
 		in.FlushRows = defaultFlushRows

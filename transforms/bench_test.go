@@ -130,20 +130,20 @@ func BenchmarkDecodeSize(b *testing.B) {
 			Data: fmt.Appendf(nil, `{"event_type":"daily.data.heartrate.created","user_id":"u","data":{"data":[%s]}}`, body[:len(body)-1]),
 		}}}
 		b.Run(fmt.Sprintf("samples=%d", samples), func(b *testing.B) {
-			run(b, &c, newDecodeSink(b, memory.DefaultAllocator))
+			run(b, &c, newDecodeSink(b, &transforms.Recycler{}))
 		})
 	}
 }
 
 // BenchmarkDecode is the package: message in, Arrow out.
 func BenchmarkDecode(b *testing.B) {
-	measure(b, func(tb testing.TB) sink { return newDecodeSink(tb, memory.DefaultAllocator) })
+	measure(b, func(tb testing.TB) sink { return newDecodeSink(tb, &transforms.Recycler{}) })
 }
 
 // BenchmarkEncodingJSON does the same by encoding/json and structs, without
 // _extra, fallbacks, checks of duplicates and bounds.
 func BenchmarkEncodingJSON(b *testing.B) {
-	measure(b, func(testing.TB) sink { return newJSONSink(memory.DefaultAllocator) })
+	measure(b, func(testing.TB) sink { return newJSONSink(&transforms.Recycler{}) })
 }
 
 // BenchmarkFloor only decompresses and finds where the JSON ends: nothing that

@@ -121,21 +121,18 @@ func seconds(id string, published time.Time, n int) transforms.Message {
 	return transforms.Message{ID: id, PublishTime: published, Data: body.Bytes()}
 }
 
-// tooLarge: a million samples in one message are more than MaxExpanded lets be
-// held: it is in quarantine as a whole, with its bytes.
-func (s *suite) tooLarge(t *testing.T) {
+// million: a million samples of one user in one message, which is published
+// twice.
+func (s *suite) million(t *testing.T) {
 	if slow() {
 		t.Skip("a million samples take long")
 	}
-	m := seconds("million", noon, 1_000_000)
+	const n = 1_000_000
 	w := s.open(t)
-	s.ingest(t, w, 1, m, heartrates("m2", noon, 60, noon))
-	s.fold(t, w)
-	if rows := w.Latest(t, schemas.TimeseriesTable); len(rows) != 1 {
-		t.Errorf("%d samples landed, want the one of the other message", len(rows))
+	s.ingest(t, w, 1, seconds("m1", noon, n), seconds("m1", noon, n))
+	if got := s.fold(t, w).Books; got.Applied != n || got.Superseded+got.Stale != n {
+		t.Errorf("folded %+v; want %d applied, and as many that are superseded or stale", got, n)
 	}
-	s.mergedOnce(t, w, nil)
-	s.expectBytes(t, w, map[string]poison{"million": {reason: transforms.TooLarge, data: m.Data}})
 }
 
 // manySamples: twenty thousand samples of one user in one message, three times:
@@ -223,10 +220,10 @@ func (s *suite) bounded(t *testing.T) {
 		}
 		return p.most
 	}
-	one := mostOf(seconds("m0", noon, 20_000))
+	one := mostOf(seconds("m0", noon, 40_000))
 	var messages []transforms.Message
 	for i := range 6 {
-		messages = append(messages, seconds(fmt.Sprint("m", i), noon, 20_000))
+		messages = append(messages, seconds(fmt.Sprint("m", i), noon, 40_000))
 	}
 	if all := mostOf(messages...); one < 4*held || all > one+held {
 		t.Errorf("one message takes %d bytes, six %d; want at most %d more, and one far more than that", one, all, held)

@@ -21,7 +21,7 @@ import (
 )
 
 // foldTables are how many rows the tables have that BenchmarkFold folds into.
-var foldTables = []int{100_000, 1_000_000}
+var foldTables = []int{1_000_000, 10_000_000, 100_000_000}
 
 // BenchmarkFold folds recent batches, of five days of a hundred people, into
 // tables of theirs that reach back ever longer: an operation is one fold.

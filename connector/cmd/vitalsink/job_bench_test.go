@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -38,7 +39,7 @@ type job struct {
 }
 
 // newJob makes the input, or takes what is there from before.
-func newJob(b *testing.B, samples int) *job {
+func newJob(b testing.TB, samples int) *job {
 	b.Helper()
 	dir := b.TempDir()
 	if *jobDir != "" {
@@ -70,7 +71,7 @@ func newJob(b *testing.B, samples int) *job {
 
 // writeJob writes samples in the order of time. Every twentieth of the events
 // comes again, published later.
-func writeJob(b *testing.B, dir string, samples int) (written int) {
+func writeJob(b testing.TB, dir string, samples int) (written int) {
 	b.Helper()
 	var messages, events bytes.Buffer
 	chunks := 0
@@ -132,7 +133,7 @@ func (c *crowd) live(publish func(m transforms.Message, body []byte, samples int
 	}
 }
 
-func appendFile(b *testing.B, path string, text *bytes.Buffer) {
+func appendFile(b testing.TB, path string, text *bytes.Buffer) {
 	b.Helper()
 	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -153,9 +154,9 @@ func BenchmarkJob(b *testing.B) {
 	var rows int
 	for _, way := range []struct {
 		name string
-		load func(b *testing.B, j *job, file string)
+		load func(b testing.TB, j *job, file string)
 	}{{"by_hand", byHand}, {"load", loadJob}} {
-		b.Run(way.name, func(b *testing.B) {
+		b.Run(fmt.Sprintf("samples=%d/%s", *jobSamples, way.name), func(b *testing.B) {
 			file, n, cpu := "", 0, connectortest.StartCPU(b)
 			for b.Loop() {
 				file = filepath.Join(b.TempDir(), fmt.Sprintf("%d.duckdb", n))
@@ -173,7 +174,27 @@ func BenchmarkJob(b *testing.B) {
 	}
 }
 
-func loadJob(b *testing.B, j *job, file string) {
+// TestJobPace: load has not become several times slower than the same by hand.
+func TestJobPace(t *testing.T) {
+	connectortest.Long(t)
+	j := newJob(t, 300_000)
+	took := func(load func(testing.TB, *job, string), file string) float64 {
+		clock := connectortest.StartCPU(t)
+		load(t, j, filepath.Join(t.TempDir(), file))
+		return clock.Spent(t).Seconds()
+	}
+	var ratios []float64
+	for range 3 {
+		ratios = append(ratios, took(loadJob, "load.duckdb")/took(byHand, "by_hand.duckdb"))
+	}
+	slices.Sort(ratios)
+	const most = 5 // docs/performance.md has the figures
+	if ratios[1] > most {
+		t.Errorf("load takes %.1f times the processor time of the same by hand, want %d at most", ratios[1], most)
+	}
+}
+
+func loadJob(b testing.TB, j *job, file string) {
 	var out, errs strings.Builder
 	if code := execute(b.Context(), []string{"load", "--warehouse", "duckdb://" + file, j.messages}, streams{nil, &out, &errs}); code != exitDone {
 		b.Fatalf("load exited with %d: %s", code, errs.String())
@@ -186,7 +207,7 @@ var byHandCreate string
 //go:embed testdata/byhand/chunk.sql
 var byHandChunk string
 
-func byHand(b *testing.B, j *job, file string) {
+func byHand(b testing.TB, j *job, file string) {
 	db, err := sql.Open("duckdb", file)
 	if err != nil {
 		b.Fatal(err)
@@ -204,7 +225,7 @@ func byHand(b *testing.B, j *job, file string) {
 	}
 }
 
-func countSamples(b *testing.B, file string) (n int) {
+func countSamples(b testing.TB, file string) (n int) {
 	b.Helper()
 	db, err := sql.Open("duckdb", file+"?access_mode=read_only")
 	if err != nil {

@@ -1,4 +1,4 @@
-package connector
+package transforms
 
 import (
 	"testing"
@@ -10,7 +10,7 @@ import (
 // written to it, is nobody else's, and has no more than a quarter of it to spare.
 func TestRecycler(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		r, held := &recycler{}, map[byte][]byte{}
+		r, held := &Recycler{}, map[byte][]byte{}
 		fill := func(b []byte, mark byte) {
 			for i := range b {
 				b[i] = mark

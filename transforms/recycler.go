@@ -1,4 +1,4 @@
-package connector
+package transforms
 
 import (
 	"math/bits"
@@ -7,13 +7,13 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/memory"
 )
 
-// recycler is an allocator that hands out what was freed: batch after batch
+// Recycler is an allocator that hands out what was freed: batch after batch
 // takes the same hundreds of megabytes, and to have them cleared by the runtime,
 // and before that by the kernel, page by page, takes longer than to fill them.
 // What nobody takes for a while the garbage collector has.
 //
 // Unlike Arrow's own, what it hands out is not cleared.
-type recycler struct{ classes [64 * steps]sync.Pool }
+type Recycler struct{ classes [64 * steps]sync.Pool }
 
 const (
 	// leastRecycled is from which size on it is worth it, in bytes.
@@ -31,7 +31,7 @@ func classOf(size int) (class, rounded int) {
 	return octave*steps + n - steps - 1, n * unit
 }
 
-func (r *recycler) Allocate(size int) []byte {
+func (r *Recycler) Allocate(size int) []byte {
 	if size < leastRecycled {
 		return memory.DefaultAllocator.Allocate(size)
 	}
@@ -42,7 +42,7 @@ func (r *recycler) Allocate(size int) []byte {
 	return make([]byte, size, rounded)
 }
 
-func (r *recycler) Reallocate(size int, old []byte) []byte {
+func (r *Recycler) Reallocate(size int, old []byte) []byte {
 	if size <= cap(old) && cap(old) < 2*max(size, leastRecycled) {
 		return old[:size]
 	}
@@ -52,7 +52,7 @@ func (r *recycler) Reallocate(size int, old []byte) []byte {
 	return b
 }
 
-func (r *recycler) Free(b []byte) {
+func (r *Recycler) Free(b []byte) {
 	if cap(b) < leastRecycled {
 		return
 	}

@@ -1,0 +1,5 @@
+INSERT INTO store."timeseries" ("user_id", "team_id", "client_user_id", "resource", "provider", "source_type", "timestamp", "discriminator", "start_time", "end_time", "value", "value_text", "unit", "type", "timezone_offset", "systolic", "diastolic", "sensor_location", "intensity", "tags", "delivery_mode", "delivery_form", "bolus_purpose", "app_id", "device_id", "workout_id", "sport", "_extra", "_version", "_version_at", "_message_id", "_deleted")
+SELECT log."user_id", log."team_id", log."client_user_id", log."resource", log."provider", log."source_type", log."timestamp", log."discriminator", log."start_time", log."end_time", log."value", log."value_text", log."unit", log."type", log."timezone_offset", log."systolic", log."diastolic", log."sensor_location", log."intensity", log."tags", log."delivery_mode", log."delivery_form", log."bolus_purpose", log."app_id", log."device_id", log."workout_id", log."sport", log."_extra", log."_version", log."_version_at", log."_message_id", log."_deleted"
+FROM store."timeseries_log" AS log
+ANTI JOIN passed_over ON log.rowid = passed_over.row
+WHERE log._batch_id IN (SELECT unnest($1::VARCHAR[])) AND log._appended_at >= $2

@@ -1,0 +1,2 @@
+INSERT INTO passed_over
+SELECT row FROM matched WHERE NOT newer
