@@ -102,7 +102,11 @@ func open(ctx context.Context, cfg Config, mustExist bool) (*store, error) {
 	threads := min(runtime.GOMAXPROCS(0), max(1, int(memory/memoryPerThread)))
 	// A row group that is full is written at once: to keep five of them, as
 	// DuckDB does by default, takes memory that is not in the cache any more.
-	settings := fmt.Sprintf("?memory_limit=%dB&threads=%d&preserve_insertion_order=false&write_buffer_row_group_count=1", memory, threads)
+	// What a task has freed its allocator keeps, beyond the limit, until it is
+	// more than 128 MiB by default: with little memory that is too much.
+	flush := min(memory/16, 128<<20)
+	settings := fmt.Sprintf("?memory_limit=%dB&threads=%d&preserve_insertion_order=false&write_buffer_row_group_count=1&allocator_flush_threshold=%dB",
+		memory, threads, flush)
 	if s.db, err = openFile(ctx, cfg.Path, settings, mustExist); err != nil {
 		return nil, err
 	}
