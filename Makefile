@@ -3,7 +3,7 @@
 # make analyze every statement that BigQuery gets, by Google's own analyzer
 # make build   bin/vitalsink
 # make cost    the table of costs in README, from the catalogue and the generator
-# make bench   how fast everything is, into docs/performance.md: about 40 minutes and 15 GB (SAMPLES=50000000 of the whole job)
+# make bench   how fast everything is, into docs/performance.md: about 40 minutes and 10 GB of bin/bench
 # make scale   10 million samples through load and run, compared with the truth
 # make live-check PROJECT=…  what only a real BigQuery project can show, its speed and its cost (without PROJECT: on a stand-in)
 # make chaos   processes killed at random for DURATION=5m, then every row compared with the truth (SEED=… to repeat one, PUBSUB=emulator for Google's)
@@ -24,7 +24,7 @@ FUZZTIME := 5000x
 PSTEST := -gcflags=cloud.google.com/go/pubsub/v2/pstest=-race=false
 
 # Where -short leaves something out.
-LONG := ./connector/bigquery/... ./connector/cmd/... ./connector/duckdb ./connector/files ./transforms
+LONG := ./connector/bigquery/... ./connector/cmd/... ./connector/duckdb ./connector/files
 
 .PHONY: build demo test analyze lint fuzz bench cost scale chaos soak outage live-check compiler
 
@@ -38,7 +38,9 @@ demo: build
 # have such. The test runner comes last, so that its summary ends the output.
 test: analyze lint fuzz
 	@CGO_ENABLED=0 go build -o /dev/null ./connector/cmd/vitalsink
+	go -C tools/performance test ./...
 	go test -race -short -shuffle=on -timeout=30m $(PSTEST) ./...
+	go test -count=1 -run='^TestPace$$' ./transforms
 	go test -shuffle=on -timeout=30m $(LONG)
 
 # Alone and first: the first time it is built, that takes minutes and 6 GB. Without cgo, so that it is built once.
@@ -48,6 +50,7 @@ analyze: $(LINT)
 
 lint: $(LINT) compiler
 	$(LINT) run ./...
+	@cd tools/performance && CGO_ENABLED=0 ../../$(LINT) run ./...
 
 fuzz: compiler
 	@for target in $$(grep -rlE '^func Fuzz' --include='*_test.go' . | xargs -n1 dirname | sort -u); do \

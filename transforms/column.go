@@ -93,11 +93,22 @@ func (c *column) grow(kind runKind, rows int) {
 	c.runs = append(c.runs, run{kind: kind, rows: rows})
 }
 
-// nulls appends rows without a value.
+// nulls appends rows without a value: many are a run of their own.
 func (c *column) nulls(rows int) {
-	if rows > 0 {
+	switch {
+	case rows == 1 && c.lastKind() == looseRun:
+		c.appendNull()
+	case rows > 0:
 		c.grow(absentRun, rows)
 	}
+}
+
+// lastKind is that of the last run, absentRun if there is none.
+func (c *column) lastKind() runKind {
+	if len(c.runs) == 0 {
+		return absentRun
+	}
+	return c.runs[len(c.runs)-1].kind
 }
 
 // repeat appends the same value for some rows; a number is in the form of
@@ -109,6 +120,10 @@ func (c *column) repeat(rows int, value []byte) {
 	if last := len(c.runs) - 1; last >= 0 && c.runs[last].kind == repeatedRun && bytes.Equal(c.text[c.runs[last].start:c.runs[last].end], value) {
 		c.runs[last].rows += rows
 		c.rows += rows
+		return
+	}
+	if rows == 1 { // a run takes more than most values
+		c.append(value)
 		return
 	}
 	c.grow(repeatedRun, rows)
@@ -125,11 +140,13 @@ func (c *column) repeatNumber(rows int, num int64) {
 	c.repeat(rows, b[:c.size])
 }
 
-// append appends a value of varying size.
+// append appends a value in the form of Arrow.
 func (c *column) append(value []byte) {
 	c.grow(looseRun, 1)
 	copy(extend(c.loose, len(value)), value)
-	c.end(c.loose.Len())
+	if c.size == 0 {
+		c.end(c.loose.Len())
+	}
 }
 
 // end enters where a value ends that was just added.
@@ -173,7 +190,7 @@ func (c *column) appendNumbers(cells []cell) {
 // value, nulls takes less.
 func (c *column) appendNull() {
 	switch {
-	case len(c.runs) == 0 || c.runs[len(c.runs)-1].kind != looseRun:
+	case c.lastKind() != looseRun:
 		c.nulls(1)
 		return
 	case c.elements != nil:

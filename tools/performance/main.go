@@ -1,28 +1,26 @@
 package main
 
 import (
-	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
 )
 
 func main() {
-	docs := flag.String("docs", "docs", "folder of performance.md and of its plots")
-	machine := flag.String("machine", "", "what it ran on")
-	flag.Parse()
-	if err := run(*docs, *machine, flag.Args()); err != nil {
+	if len(os.Args) != 2 {
+		fmt.Fprintln(os.Stderr, "usage: performance DOCS, the folder of performance/results.txt")
+		os.Exit(2)
+	}
+	if err := write(os.Args[1]); err != nil {
 		fmt.Fprintln(os.Stderr, "performance:", err)
 		os.Exit(1)
 	}
 }
 
-func run(docs, machine string, files []string) error {
-	r, err := read(files)
+// write makes the page and its plots.
+func write(docs string) error {
+	r, err := read(filepath.Join(docs, "performance", "results.txt"))
 	if err != nil {
-		return err
-	}
-	if err := os.MkdirAll(filepath.Join(docs, "performance"), 0o755); err != nil {
 		return err
 	}
 	for _, p := range plots {
@@ -30,7 +28,7 @@ func run(docs, machine string, files []string) error {
 			return fmt.Errorf("plot %s: %w", p.name, err)
 		}
 	}
-	page, err := render(r, machine)
+	page, err := render(r)
 	if err != nil {
 		return err
 	}

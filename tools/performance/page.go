@@ -6,17 +6,16 @@ import (
 	"fmt"
 	"strings"
 	"text/template"
-	"time"
 )
 
 //go:embed page.md.tmpl
 var page string
 
 // render fills the page in.
-func render(r results, machine string) ([]byte, error) {
+func render(r *results) ([]byte, error) {
 	t, err := template.New("page").Funcs(template.FuncMap{
-		"machine": func() string { return machine },
-		"date":    func() string { return time.Now().Format(time.DateOnly) },
+		"machine": func() string { return r.machine },
+		"date":    func() string { return r.date },
 		"targets": func(name string) (string, error) { return table(r, targets[name]) },
 		"latency": func(warehouse string) (string, error) { return latency(r, warehouse) },
 	}).Parse(page)
@@ -29,7 +28,7 @@ func render(r results, machine string) ([]byte, error) {
 }
 
 // table shows targets.
-func table(r results, all []target) (string, error) {
+func table(r *results, all []target) (string, error) {
 	var b strings.Builder
 	b.WriteString("| what | target | median | least to most | |\n|---|---|---|---|---|\n")
 	for _, t := range all {
@@ -51,7 +50,7 @@ func table(r results, all []target) (string, error) {
 }
 
 // latency shows what a service needs at some loads.
-func latency(r results, warehouse string) (string, error) {
+func latency(r *results, warehouse string) (string, error) {
 	prefix := "Latency/warehouse=" + warehouse
 	most, err := r.spread(prefix+"/most-2", "messages/s")
 	if err != nil {

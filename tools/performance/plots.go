@@ -41,7 +41,7 @@ func powers(from, to int) (all []point) {
 	return all
 }
 
-func (f figure) save(r results, dir string) error {
+func (f figure) save(r *results, dir string) error {
 	p := plot.New()
 	p.Title.Text, p.X.Label.Text, p.Y.Label.Text = f.title, f.x, f.y
 	p.Legend.Top = true

@@ -9,51 +9,52 @@ import (
 	"golang.org/x/perf/benchfmt"
 )
 
-// results are what the benchmarks measured: by benchmark and unit, a value a
-// round.
-type results map[string]map[string][]float64
+// results are what the benchmarks measured.
+type results struct {
+	machine, date string
+	rounds        map[string]map[string][]float64 // by benchmark and unit, a value a round
+}
 
-// read reads files of Go's benchmark format.
-func read(files []string) (results, error) {
-	r := results{}
-	for _, path := range files {
-		f, err := os.Open(path)
-		if err != nil {
-			return nil, err
-		}
-		in := benchfmt.NewReader(f, path)
-		for in.Scan() {
-			if one, ok := in.Result().(*benchfmt.Result); ok {
-				r.add(one)
-			}
-		}
-		if err := errors.Join(in.Err(), f.Close()); err != nil {
-			return nil, err
+// read reads a file of Go's benchmark format, which also says date and machine.
+func read(path string) (*results, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	r := &results{rounds: map[string]map[string][]float64{}}
+	in := benchfmt.NewReader(f, path)
+	for in.Scan() {
+		if one, ok := in.Result().(*benchfmt.Result); ok {
+			r.machine, r.date = one.GetConfig("machine"), one.GetConfig("date")
+			r.add(one)
 		}
 	}
-	if len(r) == 0 {
-		return nil, errors.New("no benchmark is in the files")
+	if err := errors.Join(in.Err(), f.Close()); err != nil {
+		return nil, err
+	}
+	if len(r.rounds) == 0 || r.machine == "" || r.date == "" {
+		return nil, fmt.Errorf("%s has no benchmarks, no machine or no date", path)
 	}
 	return r, nil
 }
 
-func (r results) add(one *benchfmt.Result) {
+func (r *results) add(one *benchfmt.Result) {
 	name := one.Name.String()
-	if r[name] == nil {
-		r[name] = map[string][]float64{}
+	if r.rounds[name] == nil {
+		r.rounds[name] = map[string][]float64{}
 	}
 	for _, v := range one.Values {
 		unit, value := v.Unit, v.Value
 		if v.OrigUnit != "" { // as the benchmark called it
 			unit, value = v.OrigUnit, v.OrigValue
 		}
-		r[name][unit] = append(r[name][unit], value)
+		r.rounds[name][unit] = append(r.rounds[name][unit], value)
 	}
 }
 
 // values are those of all rounds.
-func (r results) values(name, unit string) ([]float64, error) {
-	v := r[name][unit]
+func (r *results) values(name, unit string) ([]float64, error) {
+	v := r.rounds[name][unit]
 	if len(v) == 0 {
 		return nil, fmt.Errorf("no benchmark %s with a value in %s", name, unit)
 	}
@@ -73,7 +74,7 @@ func spreadOf(values []float64) spread {
 }
 
 // spread is that of a benchmark's values.
-func (r results) spread(name, unit string) (spread, error) {
+func (r *results) spread(name, unit string) (spread, error) {
 	v, err := r.values(name, unit)
 	if err != nil {
 		return spread{}, err
@@ -82,7 +83,7 @@ func (r results) spread(name, unit string) (spread, error) {
 }
 
 // ratio is how many times one benchmark's value is another's, round by round.
-func (r results) ratio(name, base, unit string) (spread, error) {
+func (r *results) ratio(name, base, unit string) (spread, error) {
 	v, err := r.values(name, unit)
 	if err != nil {
 		return spread{}, err

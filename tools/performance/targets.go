@@ -3,16 +3,16 @@ package main
 import "fmt"
 
 // measurement is what a row of a table tells.
-type measurement func(results) (spread, error)
+type measurement func(*results) (spread, error)
 
 // value is a benchmark's value.
 func value(name, unit string) measurement {
-	return func(r results) (spread, error) { return r.spread(name, unit) }
+	return func(r *results) (spread, error) { return r.spread(name, unit) }
 }
 
 // ratio is how many times the value of base a benchmark has.
 func ratio(name, base, unit string) measurement {
-	return func(r results) (spread, error) { return r.ratio(name, base, unit) }
+	return func(r *results) (spread, error) { return r.ratio(name, base, unit) }
 }
 
 // target is a row: what is wanted beside what was measured.
@@ -79,7 +79,7 @@ var targets = map[string][]target{
 }
 
 func mebibytes(name string) measurement {
-	return func(r results) (spread, error) {
+	return func(r *results) (spread, error) {
 		s, err := r.spread(name, "peak-B")
 		return spread{s.median / (1 << 20), s.least / (1 << 20), s.most / (1 << 20)}, err
 	}
