@@ -19,6 +19,7 @@ import (
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
 	"github.com/apache/arrow/go/v17/arrow/memory"
+	"github.com/googleapis/gax-go/v2"
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/api/option"
 	"google.golang.org/grpc"
@@ -63,19 +64,30 @@ func benchAppend(b *testing.B, c *schemas.Catalogue, appends func(context.Contex
 		Books: connector.Books{Rows: benchRows, RowsDecoded: benchRows},
 	}
 	size := benchEncoder(b, c, batch.Record).size(0, benchRows)
-	b.ReportAllocs()
-	n, cpu := 0, connectortest.StartCPU(b)
-	for b.Loop() {
-		n++
+	repeatedly(b, size, func(n int) error {
 		batch.ID = fmt.Sprintf("01890000-0000-7000-8000-%012d", n)
-		if err := appends(b.Context(), batch); err != nil {
+		return appends(b.Context(), batch)
+	})
+}
+
+// repeatedly measures what is done with a batch of so many bytes; the n-th time.
+func repeatedly(b *testing.B, size int, do func(n int) error) {
+	b.Helper()
+	const warm = 10 // memory that is new is slow
+	once := func(n int) {
+		if err := do(n); err != nil {
 			b.Fatal(err)
 		}
 	}
-	reportRows(b, cpu, n, size)
-}
-
-func reportRows(b *testing.B, cpu connectortest.CPU, n, size int) {
+	for n := range warm {
+		once(n)
+	}
+	b.ReportAllocs()
+	n, cpu := 0, connectortest.StartCPU(b)
+	for b.Loop() {
+		once(warm + n)
+		n++
+	}
 	cpu.Report(b)
 	b.ReportMetric(float64(n)*benchRows/b.Elapsed().Seconds(), "rows/s")
 	b.ReportMetric(float64(n)*float64(size)/1e6/b.Elapsed().Seconds(), "MB/s")
@@ -93,31 +105,28 @@ func benchEncoder(b *testing.B, c *schemas.Catalogue, rows arrow.Record) *encode
 	return e
 }
 
-// BenchmarkCopy copies the bytes of a batch's requests, which making them costs
-// at the least.
+// copied is where a copy goes that nobody wants, for the compiler to make it.
+var copied []byte
+
+// BenchmarkCopy copies the bytes of a batch's requests, each into memory of its
+// own: what making them costs at the least.
 func BenchmarkCopy(b *testing.B) {
 	c := loadCatalogue(b)
 	streams, size := benchRequests(b, &appender{catalogue: c})
-	n, cpu := 0, connectortest.StartCPU(b)
-	for b.Loop() {
+	repeatedly(b, size, func(int) error {
 		for _, s := range streams {
 			for _, r := range s.window {
 				copied = slices.Clone(r.message)
 			}
 		}
-		n++
-	}
-	reportRows(b, cpu, n, size)
+		return nil
+	})
 }
-
-// copied is where a copy goes that nobody wants, for the compiler to make it.
-var copied []byte
 
 // benchRequests are streams with their requests already made.
 func benchRequests(b *testing.B, a *appender) (streams []*stream, size int) {
 	b.Helper()
 	e := benchEncoder(b, a.catalogue, timeseriesRows(b, a.catalogue, benchRows))
-	requests := 0
 	for i, part := range a.parts(e) {
 		s := &stream{client: a.write, limits: a.limits(), name: fmt.Sprint(writeDataset, "/tables/t/streams/", i), rows: e, part: part, next: part.from}
 		s.limits.window = benchRows
@@ -130,10 +139,8 @@ func benchRequests(b *testing.B, a *appender) (streams []*stream, size int) {
 		for _, r := range s.window {
 			size += len(r.message)
 		}
-		requests += len(s.window)
 		streams = append(streams, s)
 	}
-	b.ReportMetric(float64(size)/float64(requests*a.limits().request), "filled")
 	return streams, size
 }
 
@@ -142,20 +149,17 @@ func BenchmarkEncode(b *testing.B) {
 	c := loadCatalogue(b)
 	rows := timeseriesRows(b, c, benchRows)
 	size := benchEncoder(b, c, rows).size(0, benchRows)
-	b.ReportAllocs()
-	n, cpu := 0, connectortest.StartCPU(b)
-	for b.Loop() {
+	repeatedly(b, size, func(int) error {
 		e := benchEncoder(b, c, rows)
+		defer e.release()
 		for next := 0; next < benchRows; {
 			var err error
 			if _, next, err = e.next(next, benchRows); err != nil {
-				b.Fatal(err)
+				return err
 			}
 		}
-		e.release()
-		n++
-	}
-	reportRows(b, cpu, n, size)
+		return nil
+	})
 }
 
 // BenchmarkSendDiscard sends copies of a batch's requests to a server that
@@ -165,32 +169,39 @@ func BenchmarkSendDiscard(b *testing.B) {
 	options, _ := discardServer(b)
 	a := &appender{write: newWriteClient(b, options...), catalogue: loadCatalogue(b)}
 	streams, size := benchRequests(b, a)
-	n, cpu := 0, connectortest.StartCPU(b)
-	for b.Loop() {
-		var each errgroup.Group
-		for i, s := range streams {
-			each.Go(func() error {
-				return s.sendCopies(b.Context(), fmt.Sprintf("%s/%d-%d", s.name, n, i), a.limits().window)
+	requests := make([]int, len(streams))
+	filled, all := float64(size)/float64(a.limits().request), 0
+	for i, s := range streams {
+		requests[i] = len(s.window)
+		all += requests[i]
+	}
+	each := *streams[0]
+	each.window = slices.Clone(each.window[:2])
+	streams = nil
+	repeatedly(b, size, func(n int) error {
+		var all errgroup.Group
+		for i, copies := range requests {
+			all.Go(func() error {
+				return each.sendCopies(b.Context(), fmt.Sprintf("%s/%d-%d", each.name, n, i), copies, a.limits().window)
 			})
 		}
-		if err := each.Wait(); err != nil {
-			b.Fatal(err)
-		}
-		n++
-	}
-	reportRows(b, cpu, n, size)
+		return all.Wait()
+	})
+	b.ReportMetric(filled/float64(all), "filled")
 }
 
-// sendCopies sends what is in the window under another name.
-func (s *stream) sendCopies(ctx context.Context, name string, waiting int) error {
-	conn, err := s.client.AppendRows(ctx)
+// sendCopies sends copies of the first request, under another name: to keep all
+// of them would take memory that an append does not.
+func (s *stream) sendCopies(ctx context.Context, name string, copies, waiting int) error {
+	conn, err := s.client.AppendRows(ctx, once, gax.WithGRPCOptions(grpc.MaxRetryRPCBufferSize(0)))
 	if err != nil {
 		return err
 	}
-	for i := range len(s.window) + waiting - 1 {
-		if i < len(s.window) {
-			r := s.window[i]
+	for i := range copies + waiting - 1 {
+		if i < copies {
+			r := s.window[0]
 			r.message = slices.Clone(r.message)
+			r.offset = int64(i) * s.window[1].offset
 			req := s.request(r, i == 0)
 			if i == 0 {
 				req.WriteStream = name

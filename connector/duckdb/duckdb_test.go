@@ -89,6 +89,29 @@ func openTest(t testing.TB) *Warehouse {
 	return w
 }
 
+// TestMemorySettings: DuckDB kept five row groups of a table in memory, and up
+// to 128 MiB of what it had freed, beyond its limit: half an hour of soak took
+// more than it was told.
+func TestMemorySettings(t *testing.T) {
+	w, err := Open(t.Context(), Config{Path: filepath.Join(t.TempDir(), "test.duckdb"), Catalogue: catalogue(t), Memory: 160 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := w.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	for setting, want := range map[string]string{
+		"memory_limit": "160.0 MiB", "threads": "1", "write_buffer_row_group_count": "1", "allocator_flush_threshold": "10.0 MiB",
+	} {
+		var got string
+		if err := w.open.folds.QueryRowContext(t.Context(), "SELECT current_setting('"+setting+"')::VARCHAR").Scan(&got); err != nil || got != want {
+			t.Errorf("%s is %q, %v; want %q", setting, got, err, want)
+		}
+	}
+}
+
 // inspected looks into a warehouse for the suite.
 type inspected struct{ *Warehouse }
 
