@@ -60,6 +60,9 @@ func latency(r *results, warehouse string) (string, error) {
 	fmt.Fprintf(&b, "The greatest rate was %.0f messages a second.\n\n", most.median)
 	b.WriteString("| flush every | fold every | load | p50 | p99 | 1,000 users' queries in BigQuery, a month |\n|---|---|---|---|---|---|\n")
 	for _, beat := range []string{"flush=1s/fold=2s", "flush=5s/fold=10s", "flush=10s/fold=30s"} {
+		if r.rounds[prefix+"/"+beat+"/load=1-2"] == nil {
+			continue // not measured of this warehouse
+		}
 		for _, load := range []string{"1", "50", "90"} {
 			name := prefix + "/" + beat + "/load=" + load + "-2"
 			half, err := r.spread(name, "p50-s")

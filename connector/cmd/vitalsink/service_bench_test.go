@@ -116,6 +116,9 @@ func BenchmarkLatency(b *testing.B) {
 			b.ReportMetric(most, "messages/s")
 		})
 		for _, beat := range []struct{ flush, fold time.Duration }{{time.Second, 2 * time.Second}, {5 * time.Second, 10 * time.Second}, {10 * time.Second, 30 * time.Second}} {
+			if warehouse == "bigquery" && beat.fold > 10*time.Second {
+				continue // a stand-in's latency is not worth the time
+			}
 			for _, load := range []int{1, 50, 90} {
 				b.Run(fmt.Sprintf("warehouse=%s/flush=%s/fold=%s/load=%d", warehouse, beat.flush, beat.fold, load), func(b *testing.B) {
 					if most == 0 {
@@ -123,7 +126,7 @@ func BenchmarkLatency(b *testing.B) {
 					}
 					s := newServed(b)
 					s.serve(b, warehouse, beat.flush, beat.fold)
-					waits := s.waits(b, most*float64(load)/100, max(15*time.Second, 2*beat.fold))
+					waits := s.waits(b, most*float64(load)/100, max(15*time.Second, beat.fold*3/2))
 					s.terminate(b)
 					b.ReportMetric(waits(0.50).Seconds(), "p50-s")
 					b.ReportMetric(waits(0.99).Seconds(), "p99-s")

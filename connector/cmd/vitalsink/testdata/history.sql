@@ -1,5 +1,5 @@
 -- $2 samples of the people $1, in the order of time, up to $3: a sample each of them every three minutes.
-INSERT INTO store.timeseries BY NAME
+CREATE TEMP TABLE history AS
 SELECT user_id, 'team' AS team_id, 'client-' || left(user_id, 8) AS client_user_id,
     ['heartrate', 'steps', 'hrv', 'calories_active', 'respiratory_rate'][1 + moment % 5] AS resource,
     'oura' AS provider, 'ring' AS source_type, taken AS timestamp, '' AS discriminator, hash(i) % 200 AS value, 'unit' AS unit,
