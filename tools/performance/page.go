@@ -43,8 +43,11 @@ func table(r *results, all []target) (string, error) {
 				verdict = "met"
 			}
 		}
-		fmt.Fprintf(&b, "| %s | %s | %s | %s to %s | %s |\n", t.what, t.wanted(),
-			fmt.Sprintf(t.form, s.median), fmt.Sprintf(t.form, s.least), fmt.Sprintf(t.form, s.most), verdict)
+		between := ""
+		if s.least != s.most {
+			between = fmt.Sprintf(t.form, s.least) + " to " + fmt.Sprintf(t.form, s.most)
+		}
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", t.what, t.wanted(), fmt.Sprintf(t.form, s.median), between, verdict)
 	}
 	return strings.TrimSuffix(b.String(), "\n"), nil
 }

@@ -45,7 +45,6 @@ func (f figure) save(r *results, dir string) error {
 	p := plot.New()
 	p.Title.Text, p.X.Label.Text, p.Y.Label.Text = f.title, f.x, f.y
 	p.Legend.Top = true
-	p.Y.Min = 0
 	if f.logX {
 		p.X.Scale, p.X.Tick.Marker = plot.LogScale{}, plot.LogTicks{Prec: -1}
 	}
@@ -77,7 +76,7 @@ func (f figure) save(r *results, dir string) error {
 		p.Legend.Add(c.label, line, dots)
 	}
 	if !f.logY {
-		p.Y.Max = 1.3 * highest // for the legend
+		p.Y.Min, p.Y.Max = 0, 1.3*highest // with room for the legend
 	}
 	return p.Save(16*vg.Centimeter, 9*vg.Centimeter, filepath.Join(dir, f.name+".svg"))
 }
