@@ -177,7 +177,6 @@ func BenchmarkSendDiscard(b *testing.B) {
 	}
 	each := *streams[0]
 	each.window = slices.Clone(each.window[:2])
-	streams = nil
 	repeatedly(b, size, func(n int) error {
 		var all errgroup.Group
 		for i, copies := range requests {
