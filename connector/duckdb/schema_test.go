@@ -166,3 +166,28 @@ func TestMoveTo(t *testing.T) {
 		t.Errorf("the other file is %q: %v", text, err)
 	}
 }
+
+// TestLimitAmongDeletedRows: LIMIT finds the row that is there, among row
+// groups whose rows are all deleted.
+func TestLimitAmongDeletedRows(t *testing.T) {
+	w := reopen(t, filepath.Join(t.TempDir(), "test.duckdb"), catalogue(t))
+	defer w.mustClose(t)
+	for _, q := range []string{
+		"CREATE TABLE main.t (i BIGINT)",
+		"INSERT INTO main.t VALUES (9)", "INSERT INTO main.t VALUES (1)",
+		"INSERT INTO main.t SELECT -i FROM range(250_000) r(i)",
+		"DELETE FROM main.t",
+		"INSERT INTO main.t VALUES (5)",
+	} {
+		if _, err := w.open.folds.ExecContext(t.Context(), q); err != nil {
+			t.Fatal(err)
+		}
+	}
+	out := &rowCollector{t: t}
+	if err := query(t.Context(), w.open.folds, "SELECT i FROM main.t ORDER BY i DESC LIMIT 1", out); err != nil {
+		t.Fatal(err)
+	}
+	if len(out.rows) != 1 || out.rows[0]["i"] != "5" {
+		t.Errorf("the greatest is %v, want 5", out.rows)
+	}
+}

@@ -163,8 +163,10 @@ func openFile(ctx context.Context, path, settings string, mustExist bool) (*sql.
 		return nil, fmt.Errorf("open duckdb file: %w", err)
 	}
 	dc, err := duckdb.NewConnector(path+settings, func(conn driver.ExecerContext) error {
-		// TIMESTAMP is an instant; show and cut it in UTC everywhere.
-		_, err := conn.ExecContext(context.Background(), "SET TimeZone = 'UTC'", nil)
+		// TIMESTAMP is an instant; show and cut it in UTC everywhere. The pruner
+		// of ORDER BY and LIMIT takes rows that are deleted for rows that it may
+		// stop at (1.5.6; https://github.com/duckdb/duckdb/pull/22949).
+		_, err := conn.ExecContext(context.Background(), "SET TimeZone = 'UTC'; SET disabled_optimizers = 'row_group_pruner'", nil)
 		return err
 	})
 	if err != nil {
