@@ -6,8 +6,11 @@ import (
 	"context"
 	"log/slog"
 	"runtime"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"vitalsink/connector"
 	"vitalsink/connector/connectortest"
@@ -20,19 +23,27 @@ type discard struct{ connector.Warehouse }
 
 func (discard) Append(context.Context, *connector.Batch) error { return nil }
 
-// repeated is a source of the same messages, again and again.
+// repeated is a source of the same messages, again and again. As every door it
+// delivers from several goroutines: one a processor, the least that any has.
 type repeated struct {
 	messages []transforms.Message
 	n        int
 }
 
 func (r *repeated) Receive(ctx context.Context, deliver func(context.Context, *connector.Message) error) error {
-	for i := range r.n {
-		if err := deliver(ctx, &connector.Message{Message: r.messages[i%len(r.messages)], Ack: func() {}, Nack: func() {}}); err != nil {
-			return err
-		}
+	var next atomic.Int64
+	g, ctx := errgroup.WithContext(ctx)
+	for range runtime.GOMAXPROCS(0) {
+		g.Go(func() error {
+			for i := int(next.Add(1)); i <= r.n; i = int(next.Add(1)) {
+				if err := deliver(ctx, &connector.Message{Message: r.messages[i%len(r.messages)], Ack: func() {}, Nack: func() {}}); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
 	}
-	return nil
+	return g.Wait()
 }
 
 // BenchmarkIngest is all of the ingest but the warehouse, with a worker per
