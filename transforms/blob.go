@@ -22,18 +22,18 @@ type inflater struct {
 // decide; the bytes are looked at too, because a gzip'd body whose attribute
 // got lost is still a gzip'd body.
 func (z *inflater) body(m *Message) ([]byte, *Refusal) {
-	switch m.attribute(attrBlobType, "blob_type") {
+	switch m.attribute(AttrBlobType, "blob_type") {
 	case "", "null", "json":
 	default:
-		return nil, Refuse(BadBlobType, "", "attribute %s is not json", attrBlobType)
+		return nil, Refuse(BadBlobType, "", "attribute %s is not json", AttrBlobType)
 	}
 	zipped := bytes.HasPrefix(m.Data, []byte{0x1f, 0x8b})
-	switch m.attribute(attrBlobCodec, "blob_codec") {
+	switch m.attribute(AttrBlobCodec, "blob_codec") {
 	case "", "null":
 	case "gzip":
 		zipped = true
 	default:
-		return nil, Refuse(BadCodec, "", "attribute %s is neither gzip nor absent", attrBlobCodec)
+		return nil, Refuse(BadCodec, "", "attribute %s is neither gzip nor absent", AttrBlobCodec)
 	}
 	if zipped {
 		return z.inflate(m.Data)

@@ -414,7 +414,7 @@ func (c *column) appendText(s string) {
 
 func (d *Decoded) eventTypeText() string {
 	if d.rt == nil {
-		return d.message.attribute(attrEventType, "event_type")
+		return d.message.attribute(AttrEventType, "event_type")
 	}
 	return d.rt.eventType
 }

@@ -132,7 +132,7 @@ func (d *Decoder) decode(m *Message) error {
 // read walks the body by the paths of its event type. The attribute tells the
 // type beforehand; should the body disagree, it is right.
 func (d *Decoder) read(m *Message) (*route, error) {
-	eventType := m.attribute(attrEventType, "event_type")
+	eventType := m.attribute(AttrEventType, "event_type")
 	if eventType == "" {
 		eventType = findEventType(d.out.body)
 	}
@@ -220,7 +220,7 @@ func (d *Decoded) failure() error {
 
 // eventKey identifies an event that has no key of its own.
 func (d *Decoded) eventKey() string {
-	if k := d.message.attribute(attrIdempotencyKey, "idempotency_key"); k != "" {
+	if k := d.message.attribute(AttrIdempotencyKey, "idempotency_key"); k != "" {
 		return k
 	}
 	sum := sha256.Sum256(d.body)

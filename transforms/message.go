@@ -27,15 +27,15 @@ type Message struct {
 	Refusal *Refusal
 }
 
-// Attributes of Junction's messages (each was spelled with _ until 2024) and
-// of our own doors.
+// Attributes of Junction's messages (each was spelled with _ until 2024) and,
+// from the event time on, of our own doors.
 const (
-	attrEventType      = "event-type"
-	attrBlobType       = "blob-type"
-	attrBlobCodec      = "blob-codec"
-	attrIdempotencyKey = "idempotency-key"
+	AttrEventType      = "event-type"
+	AttrBlobType       = "blob-type"
+	AttrBlobCodec      = "blob-codec"
+	AttrIdempotencyKey = "idempotency-key"
+	AttrEventTime      = "event-time"
 
-	attrEventTime           = "event-time"
 	attrOriginalMessageID   = "original-message-id"
 	attrOriginalPublishTime = "original-publish-time"
 	attrAsOf                = "as-of" // AsOf, where a message is kept or told on
@@ -106,7 +106,7 @@ func (m *Message) identity() identity {
 		who.asOf = t
 	}
 	who.eventTime = who.publish
-	if t, ok := parseTimestamp([]byte(m.Attributes[attrEventTime])); ok {
+	if t, ok := parseTimestamp([]byte(m.Attributes[AttrEventTime])); ok {
 		who.eventTime = t
 	}
 	return who

@@ -33,6 +33,6 @@ func Tombstones(id string, at time.Time, t *schemas.Table, rows []map[string]any
 	}
 	return Message{
 		ID: id, PublishTime: at, Data: body,
-		Attributes: map[string]string{attrEventType: deletedPrefix + t.Name, attrEventTime: at.UTC().Format(time.RFC3339Nano)},
+		Attributes: map[string]string{AttrEventType: deletedPrefix + t.Name, AttrEventTime: at.UTC().Format(time.RFC3339Nano)},
 	}, nil
 }

@@ -99,13 +99,21 @@ func newSource(client *pubsub.Client, subscription string) *Source {
 // NewSourceAt connects to a Pub/Sub server at an address, in plain text and
 // with no credentials: an emulator.
 func NewSourceAt(ctx context.Context, address, project, subscription string) (*Source, error) {
+	client, err := newClientAt(ctx, address, project)
+	if err != nil {
+		return nil, err
+	}
+	return newSource(client, subscription), nil
+}
+
+func newClientAt(ctx context.Context, address, project string) (*pubsub.Client, error) {
 	client, err := pubsub.NewClient(ctx, project,
 		option.WithEndpoint(address), option.WithoutAuthentication(),
 		option.WithGRPCDialOption(grpc.WithTransportCredentials(insecure.NewCredentials())))
 	if err != nil {
 		return nil, fmt.Errorf("connect to pubsub at %s: %w", address, err)
 	}
-	return newSource(client, subscription), nil
+	return client, nil
 }
 
 // Close gives up the connection.

@@ -70,12 +70,36 @@ var targets = map[string][]target{
 		{what: "`run` into DuckDB, 1,000 messages waiting", measure: mebibytes("Backlog/warehouse=duckdb/messages=1000-2"), form: "%.0f", most: 512},
 		{what: "10,000 messages waiting", measure: mebibytes("Backlog/warehouse=duckdb/messages=10000-2"), form: "%.0f", most: 512},
 	},
+	"webhook": doors(),
 	"bigquery": {
 		{what: "encode a batch and send it, beside sending copies of as many bytes", measure: ratio("AppendDiscard-2", "SendDiscard-2", cpu), form: times, most: 1.5},
 		{what: "encode it, and do nothing with it, beside copying as many bytes", measure: ratio("Encode-2", "Copy-2", cpu), form: times},
 		{what: "how full requests are", measure: value("SendDiscard-2", "filled"), form: "%.2f", least: 0.8},
 		{what: "connections, for all batches of a run", measure: value("AppendDiscard-2", "connections"), form: "%.0f", most: 1},
 	},
+}
+
+// doors are the figures of the webhook door and of the server beside it.
+func doors() (all []target) {
+	for _, size := range []string{"1000", "100000"} {
+		bare, door := "Requests/bytes="+size+"/server=bare-2", "Requests/bytes="+size+"/server=door-2"
+		for _, server := range []struct{ what, name string }{{"a server that only reads", bare}, {"the door", door}} {
+			what := size + " bytes, " + server.what
+			all = append(all,
+				target{what: what + ", requests a second", measure: value(server.name, "requests/s"), form: "%.0f"},
+				target{what: what + ", p50 in ms", measure: milliseconds(server.name, "p50-s"), form: "%.2f"},
+				target{what: what + ", p99 in ms", measure: milliseconds(server.name, "p99-s"), form: "%.2f"})
+		}
+		all = append(all, target{what: size + " bytes, rate of the door beside the other's", measure: ratio(door, bare, "requests/s"), form: times})
+	}
+	return all
+}
+
+func milliseconds(name, unit string) measurement {
+	return func(r *results) (spread, error) {
+		s, err := r.spread(name, unit)
+		return spread{s.median * 1000, s.least * 1000, s.most * 1000}, err
+	}
 }
 
 func mebibytes(name string) measurement {

@@ -32,6 +32,8 @@ const (
 	demoSubscription = "projects/demo/subscriptions/vitalsink"
 	// demoBacklog is how many messages may wait in the server.
 	demoBacklog = 400
+	// demoSenders send at once.
+	demoSenders = 8
 	// demoPatience is how long the demo waits for what it published.
 	demoPatience = time.Minute
 )
@@ -45,7 +47,7 @@ var demoPopulation = synth.Population{
 
 // demoStory says what happened; it is printed above the books.
 const demoStory = `%d invented people wore watches, rings and glucose sensors for %d days. %d messages
-about it went through a Pub/Sub server in this process: %.0f %% of them twice, %.0f %% hours
+about it %s: %.0f %% of them twice, %.0f %% hours
 late, %.0f %% told anew with other values, %.0f %% weeks after they were measured, and some
 broken. "vitalsink run" appended each row to a log, acknowledged the messages, and
 folded the log into tables: one row per fact, always the latest version.
@@ -59,6 +61,7 @@ table had that version or a newer one.
 type demoCommand struct {
 	// Elsewhere VITALSINK_WAREHOUSE is a URL.
 	Warehouse string `enum:"duckdb,bigquery" default:"duckdb" env:"VITALSINK_DEMO_WAREHOUSE" placeholder:"NAME" help:"duckdb, or bigquery: a stand-in for it within this process, with no cloud. Default ${default}."`
+	Via       string `enum:"pubsub,webhook" default:"pubsub" placeholder:"DOOR" help:"pubsub, or webhook: events are signed, posted to what \"vitalsink webhook\" runs, and published by it. Default ${default}."`
 	File      string `placeholder:"PATH" help:"DuckDB: keep the tables in this new file, to query them afterwards. Default: a temporary file."`
 }
 
@@ -69,6 +72,7 @@ process, redeliveries, updates, late and broken messages included, runs what
 
   vitalsink demo
   vitalsink demo --file demo.duckdb
+  vitalsink demo --via webhook
   vitalsink demo --warehouse bigquery`
 }
 
@@ -81,7 +85,7 @@ func (c *demoCommand) Run(ctx context.Context, std streams) error {
 		return err
 	}
 	if c.Warehouse == "bigquery" {
-		err = demoInBigQuery(ctx, std, catalogue)
+		err = demoInBigQuery(ctx, std, catalogue, c.Via)
 	} else {
 		err = c.inDuckDB(ctx, std, catalogue)
 	}
@@ -104,7 +108,7 @@ func (c *demoCommand) inDuckDB(ctx context.Context, std streams, catalogue *sche
 	} else if _, err := os.Stat(path); err == nil {
 		return usage{fmt.Errorf("--file %s exists already; name a new file", path)}
 	}
-	if err := demoInDuckDB(ctx, std, catalogue, path); err != nil {
+	if err := demoInDuckDB(ctx, std, catalogue, path, c.Via); err != nil {
 		return err
 	}
 	if c.File == "" {
@@ -118,16 +122,16 @@ func (c *demoCommand) inDuckDB(ctx context.Context, std streams, catalogue *sche
 }
 
 // demoInDuckDB is the demo with the tables in a new file.
-func demoInDuckDB(ctx context.Context, std streams, catalogue *schemas.Catalogue, path string) (err error) {
+func demoInDuckDB(ctx context.Context, std streams, catalogue *schemas.Catalogue, path, via string) (err error) {
 	warehouse, err := duckdb.Open(ctx, duckdb.Config{Path: path, Catalogue: catalogue})
 	if err != nil {
 		return err
 	}
-	d := &demoRun{catalogue: catalogue, warehouse: warehouse, merges: 1}
+	d := &demoRun{catalogue: catalogue, warehouse: warehouse, merges: 1, via: via}
 	if err := errors.Join(d.run(ctx, std), warehouse.Close()); err != nil {
 		return err
 	}
-	if err := tellDemo(std.out, d.service); err != nil {
+	if err := d.tell(std.out); err != nil {
 		return err
 	}
 	reader, err := duckdb.OpenReadOnly(ctx, path)
@@ -138,12 +142,19 @@ func demoInDuckDB(ctx context.Context, std streams, catalogue *schemas.Catalogue
 	return askDemo(ctx, std.out, reader, demoQuery.inDuckDB)
 }
 
-// tellDemo says what happened, and that the books balance.
-func tellDemo(out io.Writer, service *connector.Service) error {
-	landed := service.Ingest.Landed()
-	fmt.Fprintf(out, demoStory, demoPopulation.Users, demoPopulation.Days, landed.Books.Messages,
+// demoWays say how the messages came.
+var demoWays = map[string]string{
+	"pubsub": "went through a Pub/Sub server in this process",
+	viaWebhook: `came as signed webhooks to a server in this process, which published
+them to Pub/Sub`,
+}
+
+// tell says what happened, and that the books balance.
+func (d *demoRun) tell(out io.Writer) error {
+	landed := d.service.Ingest.Landed()
+	fmt.Fprintf(out, demoStory, demoPopulation.Users, demoPopulation.Days, landed.Books.Messages, demoWays[d.via],
 		100*demoPopulation.Duplicates, 100*demoPopulation.Disorder, 100*demoPopulation.Updates, 100*demoPopulation.Late)
-	if err := printBooks(out, landed, foldedOf(service)); err != nil {
+	if err := printBooks(out, landed, foldedOf(d.service)); err != nil {
 		return fmt.Errorf("print result: %w", err)
 	}
 	return nil
@@ -153,7 +164,8 @@ func tellDemo(out io.Writer, service *connector.Service) error {
 type demoRun struct {
 	catalogue *schemas.Catalogue
 	warehouse connector.Warehouse
-	merges    int // at once
+	merges    int    // at once
+	via       string // the door
 
 	server    *pstest.Server
 	service   *connector.Service
@@ -179,7 +191,11 @@ func (d *demoRun) run(ctx context.Context, std streams) error {
 	g.Go(func() error { return d.service.Run(runCtx) })
 	g.Go(func() error {
 		defer close(d.done)
-		return d.publish(runCtx, demoPopulation.Messages(runCtx, d.catalogue))
+		send, stop, err := d.sender(runCtx)
+		if err != nil {
+			return err
+		}
+		return errors.Join(d.publish(runCtx, demoPopulation.Messages(runCtx, d.catalogue), send), stop())
 	})
 	show := showProgress(std.err, func() string {
 		return fmt.Sprintf("%s published; %s", humanize.Comma(d.published.Load()), progressOf(d.service))
@@ -242,24 +258,40 @@ func (d *demoRun) subscribe(ctx context.Context) error {
 	return nil
 }
 
-// publish publishes at the pace at which messages are committed, for this
-// server slows down with its backlog, and returns when all are. They keep the
-// identities and times that were given to them, as replayed ones do: this
-// server would make up its own.
-func (d *demoRun) publish(ctx context.Context, messages iter.Seq2[transforms.Message, int]) error {
+// publish sends messages at the pace at which they are committed, for this
+// server slows down with its backlog, and returns when all are.
+func (d *demoRun) publish(ctx context.Context, messages iter.Seq2[transforms.Message, int], send func(context.Context, *transforms.Message) error) error {
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(demoSenders)
 	for m := range messages {
-		if err := d.await(ctx, demoBacklog); err != nil {
-			return err
+		if err := d.await(gctx, demoBacklog); err != nil {
+			return errors.Join(err, g.Wait())
 		}
+		d.published.Add(1)
+		g.Go(func() error { return send(gctx, &m) })
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	return d.await(ctx, 1)
+}
+
+// sender is the way of messages to the Pub/Sub server; stop ends it.
+func (d *demoRun) sender(ctx context.Context) (send func(context.Context, *transforms.Message) error, stop func() error, err error) {
+	if d.via == viaWebhook {
+		return demoDoor(ctx, d.server.Addr)
+	}
+	return func(_ context.Context, m *transforms.Message) error {
+		// They keep the identities and times that were given to them, as
+		// replayed ones do: this server would make up its own.
 		attributes := map[string]string{
 			"original-message-id":   m.ID,
 			"original-publish-time": m.PublishTime.UTC().Format(time.RFC3339Nano),
 		}
 		maps.Copy(attributes, m.Attributes)
 		d.server.Publish(demoTopic, m.Data, attributes)
-		d.published.Add(1)
-	}
-	return d.await(ctx, 1)
+		return nil
+	}, func() error { return nil }, nil
 }
 
 // await returns when fewer than so many messages are published and not

@@ -56,7 +56,7 @@ With a project of your own (see "Into BigQuery" in README.md) it is
 
 // demoInBigQuery is the demo with the tables in a stand-in for BigQuery, which
 // are gone with it.
-func demoInBigQuery(ctx context.Context, std streams, catalogue *schemas.Catalogue) (err error) {
+func demoInBigQuery(ctx context.Context, std streams, catalogue *schemas.Catalogue, via string) (err error) {
 	server, err := bigquerytest.New(bigquerytest.Config{})
 	if err != nil {
 		return err
@@ -67,13 +67,13 @@ func demoInBigQuery(ctx context.Context, std streams, catalogue *schemas.Catalog
 		return err
 	}
 	before := len(server.Jobs())
-	d := &demoRun{catalogue: catalogue, warehouse: warehouse, merges: bigMerges}
+	d := &demoRun{catalogue: catalogue, warehouse: warehouse, merges: bigMerges, via: via}
 	if err := errors.Join(d.run(ctx, std), warehouse.Close()); err != nil {
 		return err
 	}
 	jobs := server.Jobs()[before:]
 	fmt.Fprint(std.out, demoNotice)
-	if err := tellDemo(std.out, d.service); err != nil {
+	if err := d.tell(std.out); err != nil {
 		return err
 	}
 	if err := askStandIn(ctx, std.out, server); err != nil {

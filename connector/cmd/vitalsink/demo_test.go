@@ -18,7 +18,7 @@ func TestDemo(t *testing.T) {
 	connectortest.Long(t)
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "demo.duckdb")
-	var inDuckDB, inBigQuery string
+	var inDuckDB, inBigQuery, viaDoor string
 	t.Run("run", func(t *testing.T) {
 		t.Run("duckdb", func(t *testing.T) {
 			t.Parallel()
@@ -28,16 +28,24 @@ func TestDemo(t *testing.T) {
 			t.Parallel()
 			inBigQuery = runDemo(t, "--warehouse", "bigquery")
 		})
+		t.Run("webhook", func(t *testing.T) {
+			t.Parallel()
+			viaDoor = runDemo(t, "--via", "webhook")
+		})
 	})
 	if t.Failed() {
 		return
 	}
 	checkBooks(t, inDuckDB)
 	checkBooks(t, inBigQuery)
+	checkBooks(t, viaDoor)
 	for _, q := range demoQueries {
 		want := answer(t, inDuckDB, q.question, q.inDuckDB())
 		if diff := cmp.Diff(want, answer(t, inBigQuery, q.question, q.inBigQuery())); diff != "" {
 			t.Errorf("%q: DuckDB's answer (-) and BigQuery's (+):\n%s", q.question, diff)
+		}
+		if diff := cmp.Diff(want, answer(t, viaDoor, q.question, q.inDuckDB())); diff != "" && !strings.Contains(q.question, "refused") { // a webhook has no attributes that could be wrong
+			t.Errorf("%q: the answer through Pub/Sub (-) and through webhooks (+):\n%s", q.question, diff)
 		}
 	}
 	checkNextStep(t, inDuckDB, file)

@@ -29,9 +29,13 @@ func (f httpFlag) listen(ctx context.Context) (net.Listener, error) {
 	if f.HTTP == "" {
 		return nil, nil
 	}
-	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", f.HTTP)
+	return listen(ctx, "http", f.HTTP)
+}
+
+func listen(ctx context.Context, flag, address string) (net.Listener, error) {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 	if err != nil {
-		return nil, usage{fmt.Errorf("--http %s: %w", f.HTTP, err)}
+		return nil, usage{fmt.Errorf("--%s %s: %w", flag, address, err)}
 	}
 	return l, nil
 }
@@ -91,9 +95,9 @@ func (w *window) routes(in *connector.Ingest, d *lookout) http.Handler {
 		_, _ = io.WriteString(rw, "ok\n")
 	})
 	mux.HandleFunc("GET /readyz", func(rw http.ResponseWriter, _ *http.Request) {
-		switch since := in.Paused(); {
-		case !since.IsZero():
-			http.Error(rw, fmt.Sprintf("paused for %s: the warehouse fails", time.Since(since).Round(time.Second)), http.StatusServiceUnavailable)
+		switch err := working(in); {
+		case err != nil:
+			http.Error(rw, err.Error(), http.StatusServiceUnavailable)
 		case d.lost.Load():
 			http.Error(rw, "Pub/Sub is out of reach", http.StatusServiceUnavailable)
 		default:
@@ -101,6 +105,14 @@ func (w *window) routes(in *connector.Ingest, d *lookout) http.Handler {
 		}
 	})
 	return mux
+}
+
+// working tells why nothing is taken in just now.
+func working(in *connector.Ingest) error {
+	if since := in.Paused(); !since.IsZero() {
+		return fmt.Errorf("paused for %s: the warehouse fails", time.Since(since).Round(time.Second))
+	}
+	return nil
 }
 
 // close ends the server and the measuring.

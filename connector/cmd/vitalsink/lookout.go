@@ -14,35 +14,49 @@ import (
 // lookEvery is how often a service looks whether Pub/Sub can be reached.
 const lookEvery = 30 * time.Second
 
-// lookout tells whether Pub/Sub can be reached: the client that receives keeps
-// trying, without a word.
+// lookout tells whether Pub/Sub can be reached: the client that receives, or
+// publishes, keeps trying without a word.
 type lookout struct {
-	source *pubsub.Source
-	log    *slog.Logger
-	lost   atomic.Bool
-	stop   context.CancelFunc
-	ended  chan struct{}
+	at    interface{ Check(context.Context) error }
+	log   *slog.Logger
+	lost  atomic.Bool
+	stop  context.CancelFunc
+	ended chan struct{}
 }
 
 // watch refuses a subscription that would not work, or not well. Then it looks
 // now and then whether Pub/Sub can be reached, until close.
-func (sub subscription) watch(ctx context.Context, log *slog.Logger, allowOrdering bool) (*lookout, error) {
-	source, err := sub.connect(ctx)
-	if err != nil {
+func watch(ctx context.Context, log *slog.Logger, source *pubsub.Source, allowOrdering bool) (*lookout, error) {
+	d := &lookout{at: source, log: log}
+	if err := d.check(ctx, source.Check(ctx), allowOrdering); err != nil {
 		return nil, err
 	}
-	d := &lookout{source: source, log: log, ended: make(chan struct{})}
-	if err := d.check(ctx, allowOrdering); err != nil {
-		return nil, errors.Join(err, source.Close())
-	}
-	ctx, d.stop = context.WithCancel(ctx)
-	go d.look(ctx)
+	d.begin(ctx)
 	return d, nil
 }
 
+// watchTopic is watch for a topic.
+func watchTopic(ctx context.Context, log *slog.Logger, topic *pubsub.Topic) (*lookout, error) {
+	d := &lookout{at: topic, log: log}
+	switch err := topic.Check(ctx); {
+	case errors.Is(err, pubsub.ErrOutOfReach):
+		d.report(err)
+	case err != nil && ctx.Err() == nil:
+		return nil, err
+	}
+	d.begin(ctx)
+	return d, nil
+}
+
+func (d *lookout) begin(ctx context.Context) {
+	ctx, d.stop = context.WithCancel(ctx)
+	d.ended = make(chan struct{})
+	go d.look(ctx)
+}
+
 // check is the first look.
-func (d *lookout) check(ctx context.Context, allowOrdering bool) error {
-	switch err := d.source.Check(ctx); {
+func (d *lookout) check(ctx context.Context, err error, allowOrdering bool) error {
+	switch {
 	case err == nil || ctx.Err() != nil:
 	case errors.Is(err, pubsub.ErrOutOfReach):
 		d.report(err)
@@ -68,7 +82,7 @@ func (d *lookout) look(ctx context.Context) {
 			return
 		case <-ticker.C:
 		}
-		if err := d.source.Check(ctx); ctx.Err() == nil {
+		if err := d.at.Check(ctx); ctx.Err() == nil {
 			d.report(err)
 		}
 	}
@@ -76,17 +90,16 @@ func (d *lookout) look(ctx context.Context) {
 
 // report says when Pub/Sub gets out of reach, and when it is back.
 func (d *lookout) report(err error) {
-	lost := errors.Is(err, pubsub.ErrOutOfReach)
+	lost := errors.Is(err, pubsub.ErrOutOfReach) || errors.Is(err, pubsub.ErrNoTopic) || errors.Is(err, pubsub.ErrNotAllowed)
 	switch was := d.lost.Swap(lost); {
 	case lost && !was:
-		d.log.Warn("nothing can be received; look at the network, at PUBSUB_EMULATOR_HOST if it is set, and at Google's status page", "error", err)
+		d.log.Warn("Pub/Sub cannot be used; look at the network, at PUBSUB_EMULATOR_HOST if it is set, and at Google's status page", "error", err)
 	case was && !lost:
 		d.log.Warn("Pub/Sub can be reached again")
 	}
 }
 
-func (d *lookout) close() error {
+func (d *lookout) close() {
 	d.stop()
 	<-d.ended
-	return d.source.Close()
 }

@@ -32,6 +32,7 @@ type cli struct {
 	LogLevel string `default:"info" enum:"debug,info,warn,error" placeholder:"LEVEL" help:"What to log: debug, info, warn or error. Default ${default}."`
 
 	Run      runCommand      `cmd:"" help:"Receive messages from Pub/Sub and fold them into tables, until told to stop."`
+	Webhook  webhookCommand  `cmd:"" help:"Take Svix-signed webhooks: publish them to Pub/Sub, or append them to tables."`
 	Load     loadCommand     `cmd:"" help:"Load messages or events from files, then fold them into tables."`
 	Replay   replayCommand   `cmd:"" help:"Send messages once more: from quarantine, from dead letters, from files."`
 	Query    queryCommand    `cmd:"" help:"Run one SQL statement on a DuckDB file, which it cannot change."`

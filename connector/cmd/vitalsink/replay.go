@@ -91,7 +91,7 @@ func (c *replayCommand) check() error {
 		errs = append(errs, usage{errors.New("--print prints messages and does nothing else: leave --dry-run and --json out")})
 	}
 	if subscription {
-		if _, _, err := parseResource("source", c.From[0]); err != nil {
+		if _, _, err := parseResource("source", "SUBSCRIPTION", c.From[0]); err != nil {
 			errs = append(errs, usage{fmt.Errorf("%s: write pubsub://PROJECT/SUBSCRIPTION", c.From[0])})
 		}
 	}
@@ -179,7 +179,7 @@ func (r *replaying) run(ctx context.Context, c *replayCommand, memory shares, st
 }
 
 func (r *replaying) fromSubscription(ctx context.Context, c *replayCommand, memory shares) error {
-	project, name, err := parseResource("source", c.From[0])
+	project, name, err := parseResource("source", "SUBSCRIPTION", c.From[0])
 	if err != nil {
 		return err
 	}

@@ -71,7 +71,7 @@ func (c *runCommand) check() error {
 }
 
 func (c *runCommand) Run(ctx context.Context, std streams, log *slog.Logger) error {
-	project, name, sourceErr := parseResource("source", c.Source)
+	project, name, sourceErr := parseResource("source", "SUBSCRIPTION", c.Source)
 	location, locationErr := c.location()
 	c.setDefaults(location)
 	memory, memoryErr := c.shares(location)
@@ -96,11 +96,16 @@ func (c *runCommand) run(ctx context.Context, std streams, log *slog.Logger, sub
 		return err
 	}
 	defer func() { err = errors.Join(err, warehouse.Close()) }()
-	lookout, err := sub.watch(ctx, log, c.AllowOrdering)
+	source, err := sub.connect(ctx)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, lookout.close()) }()
+	defer func() { err = errors.Join(err, source.Close()) }()
+	lookout, err := watch(ctx, log, source, c.AllowOrdering)
+	if err != nil {
+		return err
+	}
+	defer lookout.close()
 	service := &connector.Service{
 		Ingest: &connector.Ingest{
 			Warehouse: warehouse, Catalogue: catalogue, Log: log, FlushInterval: *c.FlushInterval,

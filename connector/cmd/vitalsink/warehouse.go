@@ -183,11 +183,11 @@ func emulated() (rest, write []option.ClientOption, err error) {
 	return rest, write, nil
 }
 
-// parseResource reads pubsub://PROJECT/NAME.
-func parseResource(flag, value string) (project, name string, err error) {
+// parseResource reads pubsub://PROJECT/NAME, the name of a SUBSCRIPTION or TOPIC.
+func parseResource(flag, kind, value string) (project, name string, err error) {
 	u, err := url.Parse(value)
 	if err != nil || u.Scheme != "pubsub" || u.Host == "" || strings.Count(u.Path, "/") != 1 || len(u.Path) < 2 {
-		return "", "", usage{fmt.Errorf("--%s %s: write pubsub://PROJECT/SUBSCRIPTION", flag, value)}
+		return "", "", usage{fmt.Errorf("--%s %s: write pubsub://PROJECT/%s", flag, value, kind)}
 	}
 	return u.Host, u.Path[1:], nil
 }
