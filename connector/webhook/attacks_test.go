@@ -67,7 +67,7 @@ func (s *stage) ask(wire string) int {
 	if err != nil {
 		s.Fatal(err)
 	}
-	defer c.Close()
+	defer func() { _ = c.Close() }()
 	go func() { _, _ = io.WriteString(c, wire) }() // the door may close before all is sent
 	_ = c.SetReadDeadline(time.Now().Add(time.Minute))
 	answer, err := http.ReadResponse(bufio.NewReader(c), nil)
@@ -226,7 +226,7 @@ func TestThousandConnections(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer c.Close()
+		defer func() { _ = c.Close() }()
 		if _, err := io.WriteString(c, head[:[]int{0, 40, len(head) - 10}[i%3]]); err != nil {
 			t.Fatal(err)
 		}
@@ -282,7 +282,7 @@ func TestDrain(t *testing.T) {
 	}
 	if c, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", s.address); err == nil {
 		_, _ = io.WriteString(c, text(defaultPath, "msg_late", anyBody, now, sign(key, "msg_late", now, anyBody)))
-		defer c.Close()
+		defer func() { _ = c.Close() }()
 	}
 	close(p.may)
 	if got := <-answered; got != http.StatusNoContent {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"net/http"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -97,10 +98,18 @@ func eventType(body []byte) (name string, ok bool) {
 	return name, ok
 }
 
+// zips are used again: each takes a megabyte.
+var zips = sync.Pool{New: func() any {
+	zip, _ := gzip.NewWriterLevel(nil, gzip.BestSpeed) // there is such a level
+	return zip
+}}
+
 func compressed(body []byte) []byte {
 	var out bytes.Buffer
-	zip, _ := gzip.NewWriterLevel(&out, gzip.BestSpeed) // there is such a level
-	_, _ = zip.Write(body)                              // a buffer takes all
+	zip := zips.Get().(*gzip.Writer)
+	defer zips.Put(zip)
+	zip.Reset(&out)
+	_, _ = zip.Write(body) // a buffer takes all
 	_ = zip.Close()
 	return out.Bytes()
 }

@@ -214,7 +214,7 @@ func TestNotSafe(t *testing.T) {
 				test.edit(d, to)
 				began := time.Now()
 				got := d.serve(signed(anyID, anyBody, time.Now()))
-				if got.StatusCode != 503 || got.Header.Get("Retry-After") == "" {
+				if got.StatusCode != http.StatusServiceUnavailable || got.Header.Get("Retry-After") == "" {
 					t.Errorf("answer %d, Retry-After %q", got.StatusCode, got.Header.Get("Retry-After"))
 				}
 				if took := time.Since(began); took+readTime >= 15*time.Second {

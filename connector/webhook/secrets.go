@@ -64,7 +64,7 @@ func readSecrets(path string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("open file of secrets: %w", err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // only read
 	text, err := io.ReadAll(io.LimitReader(f, mostSecrets))
 	if err != nil {
 		return "", fmt.Errorf("read file of secrets: %w", err)
