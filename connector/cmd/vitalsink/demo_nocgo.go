@@ -10,6 +10,6 @@ import (
 )
 
 // demoInBigQuery needs the stand-in, whose tables are DuckDB's.
-func demoInBigQuery(context.Context, streams, *schemas.Catalogue) error {
+func demoInBigQuery(context.Context, streams, *schemas.Catalogue, string) error {
 	return errors.New("this vitalsink was built without the stand-in for BigQuery (CGO_ENABLED=0); build it with a C++ compiler and CGO_ENABLED=1")
 }
