@@ -64,14 +64,15 @@ func TestPublishFails(t *testing.T) {
 	for name, test := range map[string]struct {
 		topic *Topic
 		size  int
+		wait  time.Duration
 		says  string
 	}{
-		"no such topic": {topicAt(t, s.Addr, "nowhere"), 1, "NotFound"},
-		"not allowed":   {topicAt(t, forbidding.Addr, "junction"), 1, "PermissionDenied"},
-		"too large":     {topicAt(t, s.Addr, "junction"), 11_000_000, "too large"},
-		"out of reach":  {topicAt(t, "127.0.0.1:1", "junction"), 1, "deadline exceeded"},
+		"no such topic": {topicAt(t, s.Addr, "nowhere"), 1, patience, "NotFound"},
+		"not allowed":   {topicAt(t, forbidding.Addr, "junction"), 1, patience, "PermissionDenied"},
+		"too large":     {topicAt(t, s.Addr, "junction"), 2_000_000, patience, "too large"},
+		"out of reach":  {topicAt(t, "127.0.0.1:1", "junction"), 1, time.Second, "deadline exceeded"},
 	} {
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), test.wait)
 		err := test.topic.Publish(ctx, &transforms.Message{Data: []byte(strings.Repeat(canary, test.size))})
 		cancel()
 		if err == nil || !strings.Contains(err.Error(), test.says) || strings.Contains(err.Error(), canary) {
@@ -122,7 +123,7 @@ func TestCheckTopic(t *testing.T) {
 		"deleted":        {topicAt(t, serveIAM(t, &iam{err: status.Error(codes.NotFound, "")}), "junction"), ErrNoTopic},
 		"not to be seen": {topicAt(t, serveIAM(t, &iam{err: status.Error(codes.PermissionDenied, "")}), "junction"), ErrNotAllowed},
 	} {
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
 		err := test.topic.Check(ctx)
 		cancel()
 		if !errors.Is(err, test.want) || (err != nil) != (test.want != nil) || err != nil && !strings.Contains(err.Error(), "projects/p/topics/") {
