@@ -246,6 +246,36 @@ func TestThousandConnections(t *testing.T) {
 	}
 }
 
+// TestConnectionsAreClosed: whoever has not signed anything does not keep a
+// connection, and so cannot fill the place there is with them.
+func TestConnectionsAreClosed(t *testing.T) {
+	s := newStage(t)
+	now := time.Now()
+	good := text(defaultPath, anyID, anyBody, now, sign(key, anyID, now, anyBody))
+	for name, test := range map[string]struct {
+		wire  string
+		keeps bool
+	}{
+		"good":       {good, true},
+		"not signed": {text(defaultPath, anyID, anyBody, now, "v1,no"), false},
+		"chunked":    {strings.Replace(text(defaultPath, anyID, "0\r\n\r\n", now, sign(key, anyID, now, "")), "Content-Length: 5", "Content-Length: 5\r\nTransfer-Encoding: chunked", 1), false},
+		"health":     {"GET /healthz HTTP/1.1\r\nHost: door\r\n\r\n", false},
+		"nowhere":    {"GET / HTTP/1.1\r\nHost: door\r\n\r\n", false},
+	} {
+		c, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", s.address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = io.WriteString(c, test.wire)
+		_ = c.SetReadDeadline(time.Now().Add(2 * time.Second))
+		told, err := io.ReadAll(c)
+		if os.IsTimeout(err) != test.keeps || !bytes.HasPrefix(told, []byte("HTTP/1.1 ")) {
+			t.Errorf("%s: %v after %q; want the connection to be kept: %t", name, err, told, test.keeps)
+		}
+		_ = c.Close()
+	}
+}
+
 // slow is a Publisher that waits until it may go on.
 type slow struct {
 	kept

@@ -74,7 +74,8 @@ func (d delivery) message(body []byte, now time.Time) *transforms.Message {
 	if at, ok := eventTime(d.id); ok {
 		m.Attributes[transforms.AttrEventTime] = at.Format(time.RFC3339Nano)
 	}
-	if len(body) >= gzipFrom {
+	// What is zipped as it came would be taken for something that we zipped.
+	if len(body) >= gzipFrom || bytes.HasPrefix(body, []byte("\x1f\x8b")) {
 		m.Data, m.Attributes[transforms.AttrBlobCodec] = compressed(body), "gzip"
 	}
 	return m

@@ -56,6 +56,7 @@ func TestMessage(t *testing.T) {
 		"large":               {"msg_1", long, map[string]string{"event-type": "daily.data.sleep.created", "blob-codec": "gzip"}},
 		"1023 bytes":          {"msg_1", strings.Repeat("x", gzipFrom-1), map[string]string{}},
 		"1024 bytes":          {"msg_1", strings.Repeat("x", gzipFrom), map[string]string{"blob-codec": "gzip"}},
+		"zipped as it came":   {"msg_1", "\x1f\x8b\x08", map[string]string{"blob-codec": "gzip"}},
 		"no event type":       {"msg_1", `{"data":{}}`, map[string]string{}},
 		"a number for one":    {"msg_1", `{"event_type":1}`, map[string]string{}},
 		"one that is long":    {"msg_1", `{"event_type":"` + strings.Repeat("x", longestType+1) + `"}`, map[string]string{}},

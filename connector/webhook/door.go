@@ -46,7 +46,7 @@ var (
 	errSlow        = refusal{http.StatusRequestTimeout, "the body did not come in time"}
 	errBody        = refusal{http.StatusBadRequest, "the body broke off"}
 	errHeadersLack = refusal{http.StatusBadRequest, errHeaders.Error()}
-	errSignature   = refusal{http.StatusUnauthorized, "no signature of just now by a known secret"}
+	errSignature   = refusal{http.StatusUnauthorized, "it is not signed as it should be"}
 	errNotHere     = refusal{http.StatusNotFound, "no such path"}
 )
 
@@ -98,6 +98,9 @@ func (d *Door) setDefaults() {
 // ServeHTTP answers one request.
 func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	d.once.Do(d.setDefaults)
+	// Only who has signed something keeps a connection: others would fill the
+	// place there is with them. And not beyond a body whose end was told twice.
+	w.Header().Set("Connection", "close")
 	// As it came: a path that only looks like ours after cleaning is not ours.
 	switch path := r.URL.EscapedPath(); {
 	case path == d.Path:
@@ -133,6 +136,9 @@ func (d *Door) answer(w http.ResponseWriter, r *http.Request) {
 	case err == nil:
 		d.taken.Add(1)
 		w.Header().Set("X-Request-Id", id)
+		if len(r.TransferEncoding) == 0 {
+			w.Header().Del("Connection")
+		}
 		w.WriteHeader(http.StatusNoContent)
 	case errors.As(err, &why):
 		d.refuse(w, id, why, err)
@@ -150,8 +156,9 @@ func (d *Door) refuse(w http.ResponseWriter, id string, why refusal, cause error
 		w.Header().Set("Allow", http.MethodPost)
 	}
 	w.WriteHeader(why.status)
-	if n := d.said.times(why.why); n > 0 {
-		d.Log.Warn("refused a request", "request", id, "status", why.status, "why", cmp.Or(cause, error(why)), "since_last_said", n)
+	reason := cmp.Or(cause, error(why)).Error()
+	if n := d.said.times(reason); n > 0 {
+		d.Log.Warn("refused a request", "request", id, "status", why.status, "why", reason, "times", n)
 	}
 }
 

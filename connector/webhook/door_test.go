@@ -265,7 +265,7 @@ func TestLogSays(t *testing.T) {
 		refuse()
 		to.fails = errors.New("the topic is gone")
 		d.serve(signed(canary, canary, time.Now()))
-		if n := strings.Count(out.String(), "no signature"); n != 2 || !strings.Contains(out.String(), "since_last_said=1000") {
+		if n := strings.Count(out.String(), "is not signed"); n != 2 || !strings.Contains(out.String(), "times=1000") {
 			t.Errorf("a thousand and one refusals are said %d times:\n%s", n, out.String())
 		}
 		if !strings.Contains(out.String(), "the topic is gone") {

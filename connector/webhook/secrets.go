@@ -60,6 +60,13 @@ func OpenSecrets(path string, log *slog.Logger) (*Secrets, error) {
 }
 
 func readSecrets(path string) (string, error) {
+	// To open a pipe that nobody writes to would take for ever.
+	switch info, err := os.Stat(path); {
+	case err != nil:
+		return "", fmt.Errorf("open file of secrets: %w", err)
+	case !info.Mode().IsRegular():
+		return "", fmt.Errorf("open file of secrets: %s is no regular file", path)
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return "", fmt.Errorf("open file of secrets: %w", err)

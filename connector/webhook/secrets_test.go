@@ -78,7 +78,9 @@ func TestRotation(t *testing.T) {
 			t.Errorf("the log quotes a secret:\n%s", log.String())
 		}
 	})
-	if _, err := OpenSecrets(filepath.Join(t.TempDir(), "none"), slog.New(slog.DiscardHandler)); err == nil {
-		t.Error("a file that is not there: no error")
+	for what, path := range map[string]string{"a file that is not there": filepath.Join(t.TempDir(), "none"), "a folder": t.TempDir(), "a device": os.DevNull} {
+		if _, err := OpenSecrets(path, slog.New(slog.DiscardHandler)); err == nil {
+			t.Errorf("%s: no error", what)
+		}
 	}
 }

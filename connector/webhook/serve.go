@@ -17,7 +17,7 @@ const (
 	mostConnections = 4096
 	// mostHeader is the size of all headers of a request, in bytes. Svix's take
 	// less than 1 KiB, and whatever is in front adds its own.
-	mostHeader = 16 << 10
+	mostHeader = 16 << 10 // to which Go adds 4 KiB
 	// headerTime is how long a connection may take to send a request's headers.
 	headerTime = 3 * time.Second
 	idleTime   = 30 * time.Second

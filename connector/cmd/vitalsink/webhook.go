@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"regexp"
 	"strings"
 	"time"
 
@@ -29,14 +30,17 @@ const (
 	mostBody = 10_000_000
 )
 
+// plainPath is one that nobody writes in two ways.
+var plainPath = regexp.MustCompile(`^(/[A-Za-z0-9._~-]+)+$`)
+
 type webhookCommand struct {
-	warehouseFlag
 	memoryFlag
 	Listen     string `default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Where to listen, without TLS: Svix wants https, so put a proxy or Cloud Run in front. Default ${default}."`
-	Topic      string `placeholder:"URL" help:"Where to publish: pubsub://PROJECT/TOPIC. PUBSUB_EMULATOR_HOST is honoured. Default: nowhere, but straight into --warehouse."`
+	Topic      string `placeholder:"URL" help:"Where to publish: pubsub://PROJECT/TOPIC. PUBSUB_EMULATOR_HOST is honoured. This or --warehouse."`
+	Warehouse  string `placeholder:"URL" help:"Append here instead, and fold every 30s: duckdb://PATH. This or --topic."`
 	Path       string `default:"/webhooks/junction" placeholder:"PATH" help:"Path of the endpoint; beside it there are /healthz and /readyz. Default ${default}."`
-	SecretFile string `placeholder:"PATH" help:"The endpoint's secrets, in a file that is read again when it changes. Default: those of the environment variable VITALSINK_WEBHOOK_SECRET."`
-	MaxBody    string `default:"4MiB" placeholder:"SIZE" help:"Size of an event, at most. Default ${default}."`
+	SecretFile string `placeholder:"PATH" help:"The endpoint's secrets, with commas or white space between, in a file that is read again when it changes; while it cannot be read, or has none, those of before count. Default: those of the environment variable VITALSINK_WEBHOOK_SECRET."`
+	MaxBody    string `default:"4MiB" placeholder:"SIZE" help:"Size of an event, at most; no more than 10MB. Default ${default}."`
 }
 
 func (c *webhookCommand) Help() string {
@@ -50,7 +54,9 @@ is rotated both, with a comma between:
   vitalsink webhook --topic pubsub://my-project/junction --listen 0.0.0.0:8080
 
 On one machine, without Pub/Sub, events go straight into the warehouse, and the
-sender gets its 204 when the event is appended:
+sender gets its 204 when the event is appended. Every 30 seconds, and at the
+end, they are folded into the tables; after a kill the next start does it. To
+query the file, stop this: Svix sends again what comes meanwhile.
 
   vitalsink webhook --warehouse duckdb://vitalsink.duckdb
 
@@ -69,7 +75,6 @@ func (c *webhookCommand) Run(ctx context.Context, log *slog.Logger) error {
 		return err
 	}
 	defer func() { _ = listener.Close() }() // the server may have closed it
-	log.Info("listening", "address", listener.Addr().String(), "path", c.Path)
 	err = way(ctx, door, listener)
 	log.Info("stopped", "taken", door.Taken(), "refused", door.Refused())
 	return err
@@ -77,14 +82,19 @@ func (c *webhookCommand) Run(ctx context.Context, log *slog.Logger) error {
 
 // way is what the flags say of where events go.
 func (c *webhookCommand) way(log *slog.Logger) (func(context.Context, *webhook.Door, net.Listener) error, error) {
-	if c.Topic != "" {
+	switch {
+	case c.Topic == "" && c.Warehouse == "":
+		return nil, usage{errors.New("give --topic pubsub://PROJECT/TOPIC, or --warehouse duckdb://PATH")}
+	case c.Topic != "" && c.Warehouse != "":
+		return nil, usage{errors.New("give --topic or --warehouse, not both (see the variables VITALSINK_TOPIC and VITALSINK_WAREHOUSE)")}
+	case c.Topic != "":
 		project, name, topicErr := parseResource("topic", "TOPIC", c.Topic)
 		memory, memoryErr := c.shares(location{project: project}) // DuckDB gets nothing
 		return func(ctx context.Context, door *webhook.Door, listener net.Listener) error {
 			return c.toTopic(ctx, log, door, listener, project, name, memory)
 		}, errors.Join(topicErr, memoryErr)
 	}
-	into, locationErr := c.location()
+	into, locationErr := warehouseFlag{c.Warehouse}.location()
 	if into.isBigQuery() {
 		locationErr = usage{fmt.Errorf("--warehouse %s: BigQuery takes too few appends for senders to wait for each; give --topic, and let run do it", c.Warehouse)}
 	}
@@ -106,8 +116,10 @@ func (c *webhookCommand) door(log *slog.Logger) (*webhook.Door, error) {
 	if secretErr != nil {
 		secretErr = usage{secretErr}
 	}
-	if !strings.HasPrefix(c.Path, "/") || c.Path == "/healthz" || c.Path == "/readyz" || strings.ContainsAny(c.Path, "?#% ") {
-		pathErr = usage{fmt.Errorf("--path %s: write a path, such as /webhooks/junction; /healthz and /readyz are taken", c.Path)}
+	if c.Path == "/healthz" || c.Path == "/readyz" {
+		pathErr = usage{fmt.Errorf("--path %s is taken", c.Path)}
+	} else if !plainPath.MatchString(c.Path) {
+		pathErr = usage{fmt.Errorf("--path %s: write / and names of letters, digits and ._~-, such as /webhooks/junction", c.Path)}
 	}
 	n, err := humanize.ParseBytes(c.MaxBody)
 	if err != nil || strings.Contains(c.MaxBody, ",") || n == 0 || n > mostBody {
@@ -136,7 +148,7 @@ func (c *webhookCommand) toTopic(ctx context.Context, log *slog.Logger, door *we
 		}
 		return nil
 	}
-	log.Info("publishing", "topic", c.Topic)
+	log.Info("listening", "address", listener.Addr().String(), "path", c.Path, "topic", c.Topic)
 	return door.Serve(ctx, listener)
 }
 
@@ -160,7 +172,7 @@ func (c *webhookCommand) toWarehouse(ctx context.Context, log *slog.Logger, door
 	}
 	door.Publisher, door.MaxHeld = inlet, memory.waiting
 	door.Ready = func() error { return working(service.Ingest) }
-	log.Info("appending", "warehouse", c.Warehouse)
+	log.Info("listening", "address", listener.Addr().String(), "path", c.Path, "warehouse", c.Warehouse)
 	behind, shut := context.WithCancel(context.WithoutCancel(ctx))
 	defer shut()
 	g, gctx := errgroup.WithContext(ctx)

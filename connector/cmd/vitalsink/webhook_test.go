@@ -18,6 +18,7 @@ import (
 	svix "github.com/svix/svix-webhooks/go"
 	"golang.org/x/sync/errgroup"
 
+	"vitalsink/connector/connectortest"
 	"vitalsink/connector/synth"
 	"vitalsink/transforms"
 )
@@ -98,7 +99,7 @@ func orderly(t *testing.T) []transforms.Message {
 	catalogue := mustCatalogue(t)
 	var all []transforms.Message
 	population := synth.Population{
-		Users: 3, Days: 1, Seed: 5, Start: time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC), Duplicates: 0.1, Disorder: 0.2, Updates: 0.2, Late: 0.1,
+		Users: 2, Days: 1, Seed: 5, Start: time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC), Duplicates: 0.1, Disorder: 0.2, Updates: 0.2, Late: 0.1,
 	}
 	for m := range population.Messages(t.Context(), catalogue) {
 		all = append(all, m)
@@ -110,6 +111,7 @@ func orderly(t *testing.T) []transforms.Message {
 // the tables are those of the same events through Pub/Sub, whichever door they
 // come by, or both; and what is sent again changes nothing.
 func TestWebhookToTables(t *testing.T) {
+	connectortest.Long(t)
 	leaks(t)
 	messages := orderly(t)
 	direct := newService(t)
@@ -279,7 +281,10 @@ func TestWebhookFlags(t *testing.T) {
 	}
 	t.Setenv(secretVariable, webhookSecret)
 	for _, args := range [][]string{
-		{"--warehouse", "bigquery://my-project/health"}, {"--secret-file", filepath.Join(t.TempDir(), "none")}, {"--path", "/readyz"}, {"--listen", "nowhere"},
+		{}, {"--topic", "pubsub://demo/junction", "--warehouse", "duckdb://x.duckdb"}, {"--warehouse", "bigquery://my-project/health"},
+		{"--warehouse", "duckdb://x.duckdb", "--secret-file", filepath.Join(t.TempDir(), "none")},
+		{"--warehouse", "duckdb://x.duckdb", "--path", "/readyz"}, {"--warehouse", "duckdb://x.duckdb", "--path", "/a/{x}"},
+		{"--warehouse", "duckdb://x.duckdb", "--listen", "nowhere"},
 	} {
 		if code := execute(t.Context(), append([]string{"webhook"}, args...), streams{nil, &out, &out}); code != exitUsage {
 			t.Errorf("%v: exit code %d", args, code)
