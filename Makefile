@@ -19,7 +19,7 @@ export CGO_ENABLED := 1
 LINT_VERSION := v2.15.0
 LINT := .tools/golangci-lint-$(LINT_VERSION)
 # Inputs, no duration: at the end of one Go 1.26 may report a fault that there is none (https://go.dev/issue/75804).
-FUZZTIME := 5000x
+FUZZTIME := 3000x
 # pstest changes a message that it delivers again while it may still send it (pubsub/v2 2.9.0): the detector is to find ours.
 PSTEST := -gcflags=cloud.google.com/go/pubsub/v2/pstest=-race=false
 
