@@ -73,6 +73,10 @@ const (
 // Names of tables the code itself writes or reads.
 const (
 	TimeseriesTable = "timeseries"
+	PullsTable      = "historical_pulls"
+	StreamsTable    = "workout_streams"
+	SamplesTable    = "workout_stream_samples"
+	FetchesTable    = "fetches"
 	EventsTable     = "events"
 	QuarantineTable = "quarantine"
 	BatchesTable    = "batches"
@@ -122,6 +126,7 @@ type Resource struct {
 	Shape         Shape    `yaml:"shape" json:"shape"`
 	Unit          string   `yaml:"unit" json:"unit"`
 	Discriminator string   `yaml:"discriminator" json:"discriminator,omitempty"` // column, "" for none
+	APIName       string   `yaml:"api_name" json:"api_name,omitempty"`           // in paths of the API, "" for Name
 	Columns       []string `yaml:"columns" json:"columns,omitempty"`
 	Aliases       []string `yaml:"aliases" json:"aliases,omitempty"`
 	Deprecated    bool     `yaml:"deprecated" json:"deprecated,omitempty"`
@@ -137,6 +142,7 @@ type Table struct {
 	Description string     `yaml:"description" json:"description"`
 	Events      []string   `yaml:"events" json:"events,omitempty"`
 	Rows        Rows       `yaml:"rows" json:"rows,omitempty"`
+	Endpoint    *Endpoint  `yaml:"endpoint" json:"endpoint,omitempty"`
 	Key         []string   `yaml:"key" json:"key,omitempty"`
 	Partition   *Partition `yaml:"partition" json:"partition,omitempty"`
 	Cluster     []string   `yaml:"cluster" json:"cluster,omitempty"`

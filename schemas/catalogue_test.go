@@ -25,8 +25,8 @@ func TestCatalogueHasAll(t *testing.T) {
 	for _, table := range c.Tables {
 		names = append(names, table.Name)
 	}
-	want := strings.Fields(`activity batches body connections devices electrocardiogram events historical_pulls meal
-		menstrual_cycle merges profile quarantine sleep sleep_cycle timeseries workout_streams workouts`)
+	want := strings.Fields(`activity batches body connections devices electrocardiogram events fetches historical_pulls meal
+		menstrual_cycle merges profile quarantine sleep sleep_cycle timeseries workout_stream_samples workout_streams workouts`)
 	if !slices.Equal(names, want) {
 		t.Errorf("tables %v, want %v", names, want)
 	}

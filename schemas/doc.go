@@ -15,6 +15,10 @@
 //	rows         what of an event is a row: object (its data), samples (each
 //	             element of its data.data), event (all of it); absent for
 //	             tables that no event fills
+//	endpoint     where Junction's API has the same records: path; form of the
+//	             answer: list (in field), record, array, groups or columns;
+//	             dates, if it takes a range of them; event, the type of the
+//	             event that a record becomes
 //	key          columns that identify a fact; never NULL
 //	partition    column, and rule: key (part of the key), sticky (not part of
 //	             it, but never changes: the least value seen is kept) or day

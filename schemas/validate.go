@@ -14,7 +14,10 @@ var (
 	nameForm = regexp.MustCompile(`^[a-z_][a-z0-9_]*$`)
 	pathForm = regexp.MustCompile(`^(\$\.)?[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*$`)
 
+	endpointForm = regexp.MustCompile(`^(/([a-z0-9_]+|\{(user_id|workout_id|resource)\}))+$`)
+
 	types    = []Type{String, Bytes, Int64, Float64, Bool, Timestamp, Date, JSON}
+	forms    = []Form{FormList, FormRecord, FormArray, FormGroups, FormColumns}
 	shapes   = []Shape{Discrete, Interval, BloodPressure, Text}
 	computed = []string{
 		ComputedResource, ComputedDiscriminator, ComputedEventType,
@@ -40,7 +43,12 @@ func (c *Catalogue) validate() []error {
 			v.once(owner, "view "+view.Name, t.line)
 		}
 	}
-	for _, name := range []string{TimeseriesTable, EventsTable, QuarantineTable, BatchesTable, MergesTable} {
+	for _, t := range c.Tables {
+		v.endpoint(c, t)
+	}
+	for _, name := range []string{
+		TimeseriesTable, EventsTable, QuarantineTable, BatchesTable, MergesTable, PullsTable, StreamsTable, SamplesTable, FetchesTable,
+	} {
 		if c.Table(name) == nil {
 			v.file = commonFile
 			v.add(1, "the catalogue has no table %q, which the program needs", name)
@@ -158,9 +166,30 @@ func (v *validation) patterns(t *Table) {
 	}
 }
 
+// endpoint checks that what is fetched can be asked for, and lands.
+func (v *validation) endpoint(c *Catalogue, t *Table) {
+	v.file = t.file
+	e := t.Endpoint
+	if e == nil {
+		return
+	}
+	if !endpointForm.MatchString(e.Path) {
+		v.add(t.line, "endpoint path %q must be names, or {user_id}, {workout_id} or {resource}, each after a /", e.Path)
+	}
+	if !slices.Contains(forms, e.Form) || (e.Form == FormList) != (e.Field != "") {
+		v.add(t.line, "endpoint form %q must be list, with a field, or record, array, groups or columns", e.Form)
+	}
+	if strings.Contains(e.Path, resourceMark) != (len(t.Resources) > 0) || strings.Contains(e.Event, resourceMark) != (len(t.Resources) > 0) {
+		v.add(t.line, "endpoint path and event have {resource} if and only if the table has resources")
+	}
+	if lands := c.Route(e.Event); lands == nil || lands.Name == EventsTable {
+		v.add(t.line, "endpoint event %q lands in no table of its own", e.Event)
+	}
+}
+
 func (v *validation) resources(t *Table) {
-	if (t.Rows == RowsSamples) != (len(t.Resources) > 0) {
-		v.add(t.line, "table %s needs resources if and only if its rows are samples", t.Name)
+	if len(t.Resources) > 0 && t.Rows != RowsSamples {
+		v.add(t.line, "table %s has resources, but its rows are not samples", t.Name)
 	}
 	seen := map[string]bool{}
 	for _, r := range t.Resources {

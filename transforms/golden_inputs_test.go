@@ -56,8 +56,28 @@ func (in *inputs) others() {
 	} {
 		in.write(name, in.event(eventType, synth.Modern, 2))
 	}
+	in.fetched()
 	in.write("connection_created.legacy2023", in.event("provider.connection.created", synth.Legacy2023, 0))
 	in.write("unknown_series", in.series(synth.UnknownResource, synth.Modern, 2))
+}
+
+// fetched are our own events about what was fetched from Junction.
+func (in *inputs) fetched() {
+	stream := in.event("daily.data.workout_stream.created", synth.Modern, 0)
+	stream["event_type"] = "vitalsink.data.workout_stream.fetched"
+	workout := stream["data"].(map[string]any)["workout_id"]
+	stream["data"] = map[string]any{"workout_id": workout, "data": []any{
+		map[string]any{"index": 0, "time": "2026-03-02T07:00:00Z", "heartrate": 91, "lat": 52.5, "lng": 13.4, "cadence": 80.5},
+		map[string]any{"index": 1, "time": 17, "heartrate": nil, "power": 210, "slope": 0.03},
+	}}
+	in.write("workout_stream_samples", stream)
+	fetch := in.event("daily.data.workout_stream.created", synth.Modern, 0)
+	fetch["event_type"] = "vitalsink.fetched.workout_streams"
+	fetch["data"] = map[string]any{
+		"notice": "workout_streams", "subject": workout, "workout_id": workout, "resource": "workout_stream", "provider": "garmin",
+		"answered_version": "00064e", "outcome": "fetched", "fetched_at": "2026-03-02T07:00:00.5Z", "rows": 2, "requests": 1,
+	}
+	in.write("fetch", fetch)
 }
 
 // oddities are the rarer forms of series.

@@ -294,7 +294,7 @@ func newRouter(c *schemas.Catalogue) (*router, error) {
 		if t.Rows == "" {
 			continue
 		}
-		if t.Rows != schemas.RowsSamples {
+		if len(t.Resources) == 0 {
 			p, err := newPlan(t, "")
 			if err != nil {
 				return nil, err
@@ -336,14 +336,14 @@ func (r *router) find(eventType string) *route {
 		rt.resource = parts[2]
 	}
 	ofResource := slices.ContainsFunc(t.Columns, func(c schemas.Column) bool { return c.Computed == schemas.ComputedResource })
-	if ofResource && rt.resource == "" || t.Rows == schemas.RowsSamples && len(parts) < 4 {
+	if ofResource && rt.resource == "" || len(t.Resources) > 0 && len(parts) < 4 {
 		return r.unmodelled(rt.eventType)
 	}
 	listed, known := r.catalogue.Table(schemas.TimeseriesTable).Resource(rt.resource)
 	if known {
 		rt.resource = listed.Name
 	}
-	if t.Rows != schemas.RowsSamples {
+	if len(t.Resources) == 0 {
 		rt.plan = r.plans[t.Name]
 		return rt
 	}

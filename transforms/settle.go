@@ -15,7 +15,7 @@ func (d *Decoded) settle(rt *route) {
 	d.rt, d.Table = rt, rt.plan.lands()
 	d.RowsDecoded = int(r.rows)
 	d.Resource, d.Late = "", false
-	if rt.plan.samples() {
+	if len(rt.plan.table.Resources) > 0 {
 		d.Resource = rt.resource
 	}
 	at := d.who.eventTime
