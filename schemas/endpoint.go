@@ -40,7 +40,7 @@ const resourceMark = "{resource}"
 // the catalogue does not list has one too: Junction may know it. It is false
 // for what Junction's API does not have.
 func (c *Catalogue) Endpoint(resource string) (Endpoint, bool) {
-	if resource == "" {
+	if !nameForm.MatchString(resource) { // it may come from an event
 		return Endpoint{}, false
 	}
 	t := c.Route("daily.data." + resource + ".created")

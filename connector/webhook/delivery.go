@@ -1,22 +1,17 @@
 package webhook
 
 import (
-	"bytes"
 	"errors"
 	"net/http"
-	"sync"
 	"time"
 	"unicode/utf8"
 
 	"github.com/go-faster/jx"
-	"github.com/klauspost/compress/gzip"
 
 	"vitalsink/transforms"
 )
 
 const (
-	// gzipFrom is the size of a body from which on Junction compresses it.
-	gzipFrom = 1 << 10
 	// longestID and longestType are more than any has. Pub/Sub takes
 	// attributes of up to 1,024 bytes.
 	longestID   = 255
@@ -74,10 +69,7 @@ func (d delivery) message(body []byte, now time.Time) *transforms.Message {
 	if at, ok := eventTime(d.id); ok {
 		m.Attributes[transforms.AttrEventTime] = at.Format(time.RFC3339Nano)
 	}
-	// What is zipped as it came would be taken for something that we zipped.
-	if len(body) >= gzipFrom || bytes.HasPrefix(body, []byte("\x1f\x8b")) {
-		m.Data, m.Attributes[transforms.AttrBlobCodec] = compressed(body), "gzip"
-	}
+	m.Pack()
 	return m
 }
 
@@ -97,20 +89,4 @@ func eventType(body []byte) (name string, ok bool) {
 	})
 	ok = errors.Is(err, found) && name != "" && len(name) <= longestType && utf8.ValidString(name)
 	return name, ok
-}
-
-// zips are used again: each takes a megabyte.
-var zips = sync.Pool{New: func() any {
-	zip, _ := gzip.NewWriterLevel(nil, gzip.BestSpeed) // there is such a level
-	return zip
-}}
-
-func compressed(body []byte) []byte {
-	var out bytes.Buffer
-	zip := zips.Get().(*gzip.Writer)
-	defer zips.Put(zip)
-	zip.Reset(&out)
-	_, _ = zip.Write(body) // a buffer takes all
-	_ = zip.Close()
-	return out.Bytes()
 }

@@ -45,7 +45,7 @@ func TestEventTime(t *testing.T) {
 
 // TestMessage: the attributes are Junction's, and the time of the event.
 func TestMessage(t *testing.T) {
-	long := `{"data":{"note":"` + strings.Repeat("é", gzipFrom) + `"},"event_type":"daily.data.sleep.created"}`
+	long := `{"data":{"note":"` + strings.Repeat("é", 1<<10) + `"},"event_type":"daily.data.sleep.created"}`
 	for name, test := range map[string]struct {
 		id, body string
 		want     map[string]string
@@ -54,8 +54,8 @@ func TestMessage(t *testing.T) {
 			"event-type": "daily.data.sleep.created", "event-time": "2021-05-21T20:04:03.9Z",
 		}},
 		"large":               {"msg_1", long, map[string]string{"event-type": "daily.data.sleep.created", "blob-codec": "gzip"}},
-		"1023 bytes":          {"msg_1", strings.Repeat("x", gzipFrom-1), map[string]string{}},
-		"1024 bytes":          {"msg_1", strings.Repeat("x", gzipFrom), map[string]string{"blob-codec": "gzip"}},
+		"1023 bytes":          {"msg_1", strings.Repeat("x", 1<<10-1), map[string]string{}},
+		"1024 bytes":          {"msg_1", strings.Repeat("x", 1<<10), map[string]string{"blob-codec": "gzip"}},
 		"zipped as it came":   {"msg_1", "\x1f\x8b\x08", map[string]string{"blob-codec": "gzip"}},
 		"no event type":       {"msg_1", `{"data":{}}`, map[string]string{}},
 		"a number for one":    {"msg_1", `{"event_type":1}`, map[string]string{}},

@@ -1,0 +1,297 @@
+package junction
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+	"github.com/go-faster/jx"
+	"golang.org/x/time/rate"
+)
+
+const (
+	keyHeader = "X-Vital-API-Key" // it kept its name when Vital became Junction
+	// answerTime is how long an answer may take, with all of its body.
+	answerTime = 2 * time.Minute
+	// mostAnswer is the size of an answer, in bytes.
+	mostAnswer = 64 << 20
+	// attempts is how often a request is made, before it has failed, and
+	// longestPause how long at most it waits in between.
+	attempts     = 8
+	firstPause   = 500 * time.Millisecond
+	longestPause = time.Minute
+	readBuffer   = 64 << 10
+)
+
+// Errors of a Client; compare with errors.Is.
+var (
+	// ErrKey: the key is not valid, or not for this.
+	ErrKey = errors.New("Junction does not accept the API key; look at VITALSINK_JUNCTION_API_KEY, and at environment and region") //nolint:staticcheck // a name begins it
+	// ErrAbsent: Junction does not know what was asked for.
+	ErrAbsent = errors.New("Junction knows nothing of it") //nolint:staticcheck // a name begins it
+	// ErrRefused: Junction does not answer this request, whoever asks how often.
+	ErrRefused = errors.New("Junction refuses the request") //nolint:staticcheck // a name begins it
+	// ErrTooLarge: the answer is larger than a Client reads.
+	ErrTooLarge = fmt.Errorf("the answer has more than %d bytes; ask for fewer days", mostAnswer)
+	// ErrUnavailable: Junction did not answer as it should, however often it
+	// was asked. Later it may.
+	ErrUnavailable = errors.New("Junction does not answer as it should") //nolint:staticcheck // a name begins it
+)
+
+// Config says which API to ask, and how much.
+type Config struct {
+	BaseURL string  // see BaseURL. Required.
+	Key     string  // of the team. Required.
+	Rate    float64 // requests a second, at most. Required.
+	// Patience is how long to wait after the first failure of a request; with
+	// each one more it is longer. Optional, default half a second.
+	Patience time.Duration
+}
+
+// Client asks the API. It may be used by several goroutines at once; together
+// they keep to its rate.
+type Client struct {
+	base     *url.URL
+	key      string
+	http     *http.Client
+	rate     *rate.Limiter
+	patience time.Duration
+	requests atomic.Int64
+	repeated atomic.Int64
+}
+
+// New makes a client. Close it.
+func New(cfg Config) (*Client, error) {
+	base, err := parseBase(cfg.BaseURL)
+	if err != nil {
+		return nil, err
+	}
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.MaxIdleConnsPerHost = 64
+	transport.ResponseHeaderTimeout = answerTime
+	c := &Client{
+		base: base, key: cfg.Key, patience: cfg.Patience, rate: rate.NewLimiter(rate.Limit(cfg.Rate), max(1, int(cfg.Rate))),
+		http: &http.Client{
+			Transport: transport,
+			// A redirect would take the key along.
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+	}
+	if c.patience == 0 {
+		c.patience = firstPause
+	}
+	return c, nil
+}
+
+// Close gives the connections up.
+func (c *Client) Close() error {
+	c.http.CloseIdleConnections()
+	return nil
+}
+
+// Requests is how many were made so far, and how many of them again.
+func (c *Client) Requests() (all, again int64) { return c.requests.Load(), c.repeated.Load() }
+
+// request is one of the API. The path is that of the catalogue, with its marks,
+// which are what errors say: what stands in their places is of a person.
+type request struct {
+	path  string
+	marks map[string]string // what stands for them
+	query url.Values
+}
+
+// reply is what is known of an answer beside its body.
+type reply struct {
+	began    time.Time // when the request did
+	requests int       // that it took
+}
+
+// taken is an error of whoever takes the parts of an answer: it has nothing to
+// do with Junction.
+type taken struct{ error }
+
+func (t taken) Unwrap() error { return t.error }
+
+// get makes a request and reads its answer, again and again if it fails. read
+// may be called several times, each with a whole answer from its beginning, as
+// far as it comes, and when the request for it began.
+func (c *Client) get(ctx context.Context, r request, read func(began time.Time, d *jx.Decoder) error) (reply, error) {
+	pauses := backoff.NewExponentialBackOff()
+	pauses.InitialInterval, pauses.MaxInterval, pauses.Multiplier = c.patience, longestPause, 2
+	var p reply
+	_, err := backoff.Retry(ctx, func() (struct{}, error) {
+		p.requests++
+		if p.requests > 1 {
+			c.repeated.Add(1)
+		}
+		began, err := c.once(ctx, r, read)
+		p.began = began
+		return struct{}{}, err
+	}, backoff.WithBackOff(pauses), backoff.WithMaxTries(attempts), backoff.WithMaxElapsedTime(0))
+	var own taken
+	switch {
+	case err == nil:
+		return p, nil
+	case errors.As(err, &own):
+		return p, own.error
+	case ctx.Err() != nil:
+		return p, context.Cause(ctx)
+	}
+	return p, fmt.Errorf("GET %s: %w", r.path, err)
+}
+
+// once makes a request once. Its error is permanent if another try is useless.
+func (c *Client) once(ctx context.Context, r request, read func(time.Time, *jx.Decoder) error) (began time.Time, err error) {
+	if err := c.rate.Wait(ctx); err != nil {
+		return began, backoff.Permanent(err)
+	}
+	for _, value := range r.marks {
+		if value == "" || value == "." || value == ".." { // would be another path
+			return began, backoff.Permanent(ErrRefused)
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.address(r), nil)
+	if err != nil {
+		return began, backoff.Permanent(ErrRefused)
+	}
+	req.Header.Set(keyHeader, c.key)
+	req.Header.Set("Accept", "application/json")
+	req.Header.Set("User-Agent", "vitalsink")
+	c.requests.Add(1)
+	began = time.Now()
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return began, fmt.Errorf("%w: %s", ErrUnavailable, network(err))
+	}
+	defer resp.Body.Close()
+	began = earlier(began, resp.Header.Get("Date"), time.Since(began))
+	if err := judge(resp); err != nil {
+		return began, err
+	}
+	body := &bounded{reader: resp.Body, left: mostAnswer}
+	err = read(began, jx.Decode(body, readBuffer))
+	var own taken
+	switch {
+	case err == nil:
+		return began, nil
+	case errors.As(err, &own):
+		return began, backoff.Permanent(own)
+	case body.left < 0:
+		return began, backoff.Permanent(ErrTooLarge)
+	case body.err != nil:
+		return began, fmt.Errorf("%w: %s", ErrUnavailable, network(body.err))
+	}
+	return began, fmt.Errorf("%w: the answer is not the JSON that it should be", ErrUnavailable) // its text could quote it
+}
+
+// address is the URL of a request.
+func (c *Client) address(r request) string {
+	u := *c.base
+	var plain, escaped strings.Builder
+	for _, part := range strings.Split(strings.TrimPrefix(r.path, "/"), "/") {
+		if value, ok := r.marks[part]; ok {
+			part = value
+		}
+		plain.WriteString("/" + part)
+		escaped.WriteString("/" + url.PathEscape(part))
+	}
+	u.Path, u.RawPath = c.base.Path+plain.String(), c.base.EscapedPath()+escaped.String()
+	u.RawQuery = r.query.Encode()
+	return u.String()
+}
+
+// earlier is when a request began by the earlier of our clock and the server's.
+func earlier(ours time.Time, date string, took time.Duration) time.Time {
+	if theirs, err := http.ParseTime(date); err == nil && theirs.Add(-took).Before(ours) {
+		ours = theirs.Add(-took)
+	}
+	return ours.UTC().Truncate(time.Microsecond)
+}
+
+// judge makes an error of a status.
+func judge(resp *http.Response) error {
+	switch code := resp.StatusCode; {
+	case code == http.StatusOK:
+		return nil
+	case code == http.StatusUnauthorized, code == http.StatusForbidden:
+		return backoff.Permanent(ErrKey)
+	case code == http.StatusNotFound:
+		return backoff.Permanent(ErrAbsent)
+	case code == http.StatusTooManyRequests, code == http.StatusRequestTimeout, code >= 500:
+		err := fmt.Errorf("%w: status %d", ErrUnavailable, code)
+		if seconds := retryAfter(resp.Header.Get("Retry-After")); seconds > 0 {
+			return throttled{err, seconds}
+		}
+		return err
+	default:
+		return backoff.Permanent(fmt.Errorf("%w: status %d", ErrRefused, code))
+	}
+}
+
+// throttled is an error after which the server wants us to wait.
+type throttled struct {
+	error
+	seconds int
+}
+
+func (t throttled) Unwrap() []error { return []error{t.error, backoff.RetryAfter(t.seconds)} }
+
+// retryAfter is how many seconds a server wants us to wait, but no more than we
+// would: it says a number of them, or a time. 0 if it says neither.
+func retryAfter(text string) int {
+	seconds, err := strconv.Atoi(text)
+	if at, notTime := http.ParseTime(text); notTime == nil {
+		seconds = int(time.Until(at).Seconds()) + 1
+	} else if err != nil {
+		return 0
+	}
+	return min(max(seconds, 0), int(longestPause/time.Second))
+}
+
+// network is an error of the network without the address, which names a person.
+func network(err error) string {
+	var u *url.Error
+	if errors.As(err, &u) {
+		err = u.Err
+	}
+	var timeout net.Error
+	switch {
+	case errors.As(err, &timeout) && timeout.Timeout(), errors.Is(err, context.DeadlineExceeded):
+		return "the answer took too long"
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
+		return "the answer breaks off"
+	}
+	return err.Error()
+}
+
+// bounded reads no more than a number of bytes, and remembers an error.
+type bounded struct {
+	reader io.Reader
+	left   int64 // negative: there was more
+	err    error
+}
+
+func (b *bounded) Read(p []byte) (int, error) {
+	if b.left < 0 {
+		return 0, ErrTooLarge
+	}
+	n, err := b.reader.Read(p[:min(int64(len(p)), b.left+1)])
+	if b.left -= int64(n); b.left < 0 {
+		return 0, ErrTooLarge
+	}
+	if err != nil && !errors.Is(err, io.EOF) {
+		b.err = err
+	}
+	return n, err
+}

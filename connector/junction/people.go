@@ -1,0 +1,180 @@
+package junction
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"iter"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/go-faster/jx"
+
+	"vitalsink/connector"
+)
+
+// pageOfPeople is how many are asked for at once, which is the most.
+const pageOfPeople = 500
+
+// person is a user as the API has it.
+type person struct {
+	UserID       string `json:"user_id"`
+	TeamID       string `json:"team_id"`
+	ClientUserID string `json:"client_user_id"`
+}
+
+func (p person) person() connector.Person {
+	return connector.Person{UserID: p.UserID, TeamID: p.TeamID, ClientUserID: p.ClientUserID}
+}
+
+// Person is a user by Junction's id. The error is ErrAbsent if there is none.
+func (c *Client) Person(ctx context.Context, userID string) (connector.Person, error) {
+	var p person
+	err := c.object(ctx, ofUser("/v2/user/{user_id}", userID), &p)
+	if err == nil && p.UserID == "" {
+		p.UserID = userID
+	}
+	return p.person(), err
+}
+
+// People are all users of the team. Who comes or goes while they are listed
+// moves the others to other pages, so then the list is read again.
+func (c *Client) People(ctx context.Context) iter.Seq2[connector.Person, error] {
+	return func(yield func(connector.Person, error) bool) {
+		seen := map[string]bool{}
+		for {
+			total, changed := -1, false
+			for offset, more := 0, true; more; offset += pageOfPeople {
+				page, err := c.page(ctx, offset)
+				if err != nil {
+					yield(connector.Person{}, err)
+					return
+				}
+				changed = changed || total >= 0 && page.Total != total
+				total = page.Total
+				more = len(page.Users) > 0 && offset+pageOfPeople < total
+				for _, p := range page.Users {
+					if !seen[p.UserID] && !yield(p.person(), nil) {
+						return
+					}
+					seen[p.UserID] = true
+				}
+			}
+			if !changed {
+				return
+			}
+		}
+	}
+}
+
+type peoplePage struct {
+	Users []person `json:"users"`
+	Total int      `json:"total"`
+}
+
+func (c *Client) page(ctx context.Context, offset int) (p peoplePage, err error) {
+	err = c.object(ctx, request{path: "/v2/user", query: url.Values{
+		"offset": {strconv.Itoa(offset)}, "limit": {strconv.Itoa(pageOfPeople)},
+	}}, &p)
+	return p, err
+}
+
+// Connection is one of a user's to a provider.
+type Connection struct {
+	Provider string `json:"slug"`
+	Status   string `json:"status"` // connected, error, paused and others
+}
+
+// Connections are a user's. The error is ErrAbsent if there is no such user.
+func (c *Client) Connections(ctx context.Context, userID string) ([]Connection, error) {
+	var answer struct {
+		Providers []Connection `json:"providers"`
+	}
+	err := c.object(ctx, ofUser("/v2/user/providers/{user_id}", userID), &answer)
+	return answer.Providers, err
+}
+
+// Workouts are the ids of those of a query.
+func (c *Client) Workouts(ctx context.Context, q *connector.Query) (ids []string, err error) {
+	_, err = c.get(ctx, requestOf(q, ""), func(_ time.Time, d *jx.Decoder) error {
+		ids = ids[:0]
+		return list(d, q.Endpoint.Field, func(raw jx.Raw) error {
+			var workout struct {
+				ID string `json:"id"`
+			}
+			if err := json.Unmarshal(raw, &workout); err != nil || workout.ID == "" {
+				return errShape
+			}
+			ids = append(ids, workout.ID)
+			return nil
+		})
+	})
+	if errors.Is(err, ErrAbsent) {
+		return nil, nil
+	}
+	return ids, err
+}
+
+// Pulls are what Junction says of its pulls of a user's history.
+func (c *Client) Pulls(ctx context.Context, userID string) (all []connector.Pull, err error) {
+	type pull struct {
+		Status string `json:"status"`
+		Start  string `json:"range_start"`
+		End    string `json:"range_end"`
+	}
+	for cursor := ""; ; {
+		var page struct {
+			Data []struct {
+				UserID   string `json:"user_id"`
+				Provider map[string]struct {
+					Pulled map[string]pull `json:"pulled"`
+				} `json:"provider"`
+			} `json:"data"`
+			Next string `json:"next_cursor"`
+		}
+		query := url.Values{"user_id": {userID}}
+		if cursor != "" {
+			query.Set("next_cursor", cursor)
+		}
+		if err := c.object(ctx, request{path: "/v2/introspect/historical_pull", query: query}, &page); err != nil {
+			return all, err
+		}
+		for _, of := range page.Data {
+			for provider, pulls := range of.Provider {
+				for resource, p := range pulls.Pulled {
+					all = append(all, connector.Pull{Resource: resource, Provider: provider, Status: p.Status, Start: moment(p.Start), End: moment(p.End)})
+				}
+			}
+		}
+		if page.Next == "" || page.Next == "None" || page.Next == cursor { // "None" is in the documentation
+			return all, nil
+		}
+		cursor = page.Next
+	}
+}
+
+// moment is a time that the API says, zero if it says none.
+func moment(text string) time.Time {
+	t, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return time.Time{}
+	}
+	return t.UTC()
+}
+
+func ofUser(path, userID string) request {
+	return request{path: path, marks: map[string]string{"{user_id}": userID}}
+}
+
+// object asks for a small object.
+func (c *Client) object(ctx context.Context, r request, into any) error {
+	_, err := c.get(ctx, r, func(_ time.Time, d *jx.Decoder) error {
+		raw, err := d.Raw()
+		if err != nil {
+			return err
+		}
+		return json.Unmarshal(raw, into)
+	})
+	return err
+}
