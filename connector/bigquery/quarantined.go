@@ -29,45 +29,29 @@ func (w *Warehouse) QuarantinedIDs(ctx context.Context, after string, reasons []
 		parameters = append(parameters, bigquery.QueryParameter{Name: "reasons", Value: reasons})
 	}
 	names := quarantinedNames{ByReason: len(reasons) > 0, Most: mostQuarantined}
-	err = w.quarantine(ctx, "quarantined_ids.sql", names, parameters, func(row []bigquery.Value) error {
+	err = w.look(ctx, schemas.QuarantineTable, "quarantined_ids.sql", names, func(row []bigquery.Value) error {
 		var id connector.QuarantinedID
 		if err := scan(row[0], &id.MessageID); err != nil {
 			return err
 		}
 		ids = append(ids, id)
 		return scan(row[1], &ids[len(ids)-1].Bytes)
-	})
+	}, parameters...)
 	return ids, err
 }
 
 // Quarantined are those of the messages that are in quarantine, in the order of
 // their ids.
 func (w *Warehouse) Quarantined(ctx context.Context, ids []string, payload bool) (all []connector.Quarantined, err error) {
-	parameters := []bigquery.QueryParameter{{Name: "ids", Value: ids}}
-	err = w.quarantine(ctx, "quarantined.sql", quarantinedNames{Payload: payload}, parameters, func(row []bigquery.Value) error {
+	err = w.look(ctx, schemas.QuarantineTable, "quarantined.sql", quarantinedNames{Payload: payload}, func(row []bigquery.Value) error {
 		r, err := quarantineRowOf(row)
 		if err != nil {
 			return err
 		}
 		all, err = connector.AppendQuarantined(all, r)
 		return err
-	})
+	}, bigquery.QueryParameter{Name: "ids", Value: ids})
 	return all, err
-}
-
-// quarantine runs a query on quarantine.
-func (w *Warehouse) quarantine(ctx context.Context, file string, names quarantinedNames, parameters []bigquery.QueryParameter, f func([]bigquery.Value) error) error {
-	text, err := w.statements.render(file, names)
-	if err != nil {
-		return err
-	}
-	_, err = w.query(ctx, statement{
-		step: "quarantine", table: schemas.QuarantineTable, text: text, parameters: parameters, limit: w.config.MaxBytesBilled,
-	}, f)
-	if err != nil {
-		return fmt.Errorf("read quarantine: %w", err)
-	}
-	return nil
 }
 
 // quarantineRowOf reads a row of quarantined.sql.

@@ -81,6 +81,10 @@ func renderAll(t *testing.T) map[string]string {
 	render("quarantined_ids_by_reason", "quarantined_ids.sql", quarantinedNames{ByReason: true, Most: mostQuarantined})
 	render("quarantined", "quarantined.sql", quarantinedNames{})
 	render("quarantined_payload", "quarantined.sql", quarantinedNames{Payload: true})
+	render("unanswered_users", "unanswered.sql", noticeNames{Most: usersAtOnce})
+	render("unanswered", "unanswered.sql", noticeNames{Users: true})
+	render("fetched_streams", "fetched_streams.sql", nil)
+	render("leftovers", "leftovers.sql", noticeNames{Most: leftoversAtOnce})
 	render("books", "books.sql", namesOfBooks(c, connector.Window{Since: mustDay("2026-11-23")}))
 	render("billed", "billed.sql", mustDay("2026-11-23"))
 	for _, table := range []string{"timeseries", "sleep", "devices", "quarantine"} {

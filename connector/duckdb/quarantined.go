@@ -28,34 +28,26 @@ func (w *Warehouse) QuarantinedIDs(ctx context.Context, after string, reasons []
 		args = append(args, reasons)
 	}
 	names := quarantinedNames{ByReason: len(reasons) > 0, Most: mostQuarantined}
-	err = w.use(ctx, func(s *store) error {
-		s.folding.Lock()
-		defer s.folding.Unlock()
-		return s.each(ctx, "quarantined_ids.sql", names, func(rows *sql.Rows) error {
-			var id connector.QuarantinedID
-			err := rows.Scan(&id.MessageID, &id.Bytes)
-			ids = append(ids, id)
-			return err
-		}, args...)
-	})
+	err = w.look(ctx, "quarantined_ids.sql", names, func(rows *sql.Rows) error {
+		var id connector.QuarantinedID
+		err := rows.Scan(&id.MessageID, &id.Bytes)
+		ids = append(ids, id)
+		return err
+	}, args...)
 	return ids, err
 }
 
 // Quarantined are those of the messages that are in quarantine, in the order of
 // their ids.
 func (w *Warehouse) Quarantined(ctx context.Context, ids []string, payload bool) (all []connector.Quarantined, err error) {
-	err = w.use(ctx, func(s *store) error {
-		s.folding.Lock()
-		defer s.folding.Unlock()
-		return s.each(ctx, "quarantined.sql", quarantinedNames{Payload: payload}, func(rows *sql.Rows) error {
-			var r connector.QuarantineRow
-			err := rows.Scan(&r.MessageID, &r.Key.Index, &r.Key.Part, &r.PublishedAt, &r.VersionAt, &r.Reason, &r.Attributes, &r.Payload)
-			if err != nil {
-				return err
-			}
-			all, err = connector.AppendQuarantined(all, &r)
+	err = w.look(ctx, "quarantined.sql", quarantinedNames{Payload: payload}, func(rows *sql.Rows) error {
+		var r connector.QuarantineRow
+		err := rows.Scan(&r.MessageID, &r.Key.Index, &r.Key.Part, &r.PublishedAt, &r.VersionAt, &r.Reason, &r.Attributes, &r.Payload)
+		if err != nil {
 			return err
-		}, ids)
-	})
+		}
+		all, err = connector.AppendQuarantined(all, &r)
+		return err
+	}, ids)
 	return all, err
 }

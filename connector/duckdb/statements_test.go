@@ -68,6 +68,9 @@ func statements(t *testing.T) map[string]string {
 	r.add("quarantined_ids_by_reason")(r.render("quarantined_ids.sql", quarantinedNames{ByReason: true, Most: mostQuarantined}))
 	r.add("quarantined")(r.render("quarantined.sql", quarantinedNames{}))
 	r.add("quarantined_payload")(r.render("quarantined.sql", quarantinedNames{Payload: true}))
+	r.add("unanswered_users")(r.render("unanswered.sql", noticeNames{Most: usersAtOnce}))
+	r.add("unanswered")(r.render("unanswered.sql", noticeNames{Users: true}))
+	r.add("leftovers")(r.render("leftovers.sql", noticeNames{Most: leftoversAtOnce}))
 	r.add("books")(r.render("books.sql", r.booksNames()))
 	r.add("fences")(r.render("fences.sql", r.fenceNames()))
 	for _, name := range []string{schemas.BatchesTable, schemas.MergesTable} {
