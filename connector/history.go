@@ -1,10 +1,20 @@
 package connector
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
 	"vitalsink/schemas"
+)
+
+// Errors of whoever asks Junction; compare with errors.Is. All others concern
+// one question, and the next may be answered.
+var (
+	// ErrKey: the API key is not valid, or not for this API.
+	ErrKey = errors.New("Junction does not accept the API key") //nolint:staticcheck // a name begins it
+	// ErrAbsent: Junction does not know what was asked for.
+	ErrAbsent = errors.New("Junction knows nothing of it") //nolint:staticcheck // a name begins it
 )
 
 // Person is a user of Junction.

@@ -16,6 +16,8 @@ import (
 	"github.com/cenkalti/backoff/v5"
 	"github.com/go-faster/jx"
 	"golang.org/x/time/rate"
+
+	"vitalsink/connector"
 )
 
 const (
@@ -34,10 +36,6 @@ const (
 
 // Errors of a Client; compare with errors.Is.
 var (
-	// ErrKey: the key is not valid, or not for this.
-	ErrKey = errors.New("Junction does not accept the API key; look at VITALSINK_JUNCTION_API_KEY, and at environment and region") //nolint:staticcheck // a name begins it
-	// ErrAbsent: Junction does not know what was asked for.
-	ErrAbsent = errors.New("Junction knows nothing of it") //nolint:staticcheck // a name begins it
 	// ErrRefused: Junction does not answer this request, whoever asks how often.
 	ErrRefused = errors.New("Junction refuses the request") //nolint:staticcheck // a name begins it
 	// ErrTooLarge: the answer is larger than a Client reads.
@@ -225,9 +223,9 @@ func judge(resp *http.Response) error {
 	case code == http.StatusOK:
 		return nil
 	case code == http.StatusUnauthorized, code == http.StatusForbidden:
-		return backoff.Permanent(ErrKey)
+		return backoff.Permanent(connector.ErrKey)
 	case code == http.StatusNotFound:
-		return backoff.Permanent(ErrAbsent)
+		return backoff.Permanent(connector.ErrAbsent)
 	case code == http.StatusTooManyRequests, code == http.StatusRequestTimeout, code >= 500:
 		err := fmt.Errorf("%w: status %d", ErrUnavailable, code)
 		if seconds := retryAfter(resp.Header.Get("Retry-After")); seconds > 0 {

@@ -26,7 +26,7 @@ var errShape = errors.New("the answer has not the form that is documented")
 // Fetch asks for what a query says, page by page, and calls take with messages
 // made of the answers, and how many records or samples are in each. A page that
 // breaks off is asked for again: some messages then come twice, which changes
-// nothing, and are counted once. The error is ErrKey, ErrRefused, ErrTooLarge,
+// nothing, and are counted once. The error is connector.ErrKey, ErrRefused, ErrTooLarge,
 // ErrUnavailable or take's; that Junction does not know what was asked for is no
 // error.
 func (c *Client) Fetch(ctx context.Context, q *connector.Query, take func(m *transforms.Message, rows int) error) (connector.Answer, error) {
@@ -41,7 +41,7 @@ func (c *Client) Fetch(ctx context.Context, q *connector.Query, take func(m *tra
 			return f.read(d)
 		})
 		f.answer.Requests += reply.requests
-		if errors.Is(err, ErrAbsent) {
+		if errors.Is(err, connector.ErrAbsent) {
 			f.answer.Absent = f.answer.Began.IsZero()
 			if !f.answer.Absent {
 				return f.answer, err // of a later page

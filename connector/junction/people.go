@@ -28,7 +28,7 @@ func (p person) person() connector.Person {
 	return connector.Person{UserID: p.UserID, TeamID: p.TeamID, ClientUserID: p.ClientUserID}
 }
 
-// Person is a user by Junction's id. The error is ErrAbsent if there is none.
+// Person is a user by Junction's id. The error is connector.ErrAbsent if there is none.
 func (c *Client) Person(ctx context.Context, userID string) (connector.Person, error) {
 	var p person
 	err := c.object(ctx, ofUser("/v2/user/{user_id}", userID), &p)
@@ -86,7 +86,7 @@ type Connection struct {
 	Status   string `json:"status"` // connected, error, paused and others
 }
 
-// Connections are a user's. The error is ErrAbsent if there is no such user.
+// Connections are a user's. The error is connector.ErrAbsent if there is no such user.
 func (c *Client) Connections(ctx context.Context, userID string) ([]Connection, error) {
 	var answer struct {
 		Providers []Connection `json:"providers"`
@@ -110,7 +110,7 @@ func (c *Client) Workouts(ctx context.Context, q *connector.Query) (ids []string
 			return nil
 		})
 	})
-	if errors.Is(err, ErrAbsent) {
+	if errors.Is(err, connector.ErrAbsent) {
 		return nil, nil
 	}
 	return ids, err

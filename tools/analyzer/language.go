@@ -20,6 +20,9 @@ var parameters = map[string]string{
 	"probed":     "INT64",
 	"reasons":    "ARRAY<STRING>",
 	"registered": "INT64",
+	"since":      "TIMESTAMP",
+	"users":      "ARRAY<STRING>",
+	"workouts":   "ARRAY<STRING>",
 }
 
 // systemVariables are those that scripts read, and their type.

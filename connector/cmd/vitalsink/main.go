@@ -34,6 +34,7 @@ type cli struct {
 	Run      runCommand      `cmd:"" help:"Receive messages from Pub/Sub and fold them into tables, until told to stop."`
 	Webhook  webhookCommand  `cmd:"" help:"Take Svix-signed webhooks: publish them to Pub/Sub, or append them to tables."`
 	Load     loadCommand     `cmd:"" help:"Load messages or events from files, then fold them into tables."`
+	Backfill backfillCommand `cmd:"" help:"Fetch history and workout streams that Junction announced, or what you name, from its API."`
 	Replay   replayCommand   `cmd:"" help:"Send messages once more: from quarantine, from dead letters, from files."`
 	Query    queryCommand    `cmd:"" help:"Run one SQL statement on a DuckDB file, which it cannot change."`
 	Check    checkCommand    `cmd:"" help:"Prove that the books balance: that nothing was lost, and nothing counted twice."`

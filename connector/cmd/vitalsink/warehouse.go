@@ -19,6 +19,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 
 	"vitalsink/connector"
+	"vitalsink/connector/backfill"
 	"vitalsink/connector/bigquery"
 	"vitalsink/connector/duckdb"
 	"vitalsink/connector/replay"
@@ -113,6 +114,7 @@ const leastBilled = 1 << 30
 type warehouse interface {
 	connector.Warehouse
 	replay.Quarantine
+	backfill.Notices
 	connector.Bookkeeper
 	io.Closer
 }

@@ -1,0 +1,159 @@
+package backfill
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"iter"
+	"log/slog"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"vitalsink/connector"
+	"vitalsink/schemas"
+	"vitalsink/transforms"
+)
+
+// Source is where the records are.
+type Source interface {
+	// Fetch calls take with messages made of what a query asks for, and how
+	// many records are in each. A message may come twice. It is no error if the
+	// source does not know what was asked for.
+	Fetch(ctx context.Context, q *connector.Query, take func(m *transforms.Message, rows int) error) (connector.Answer, error)
+	// Workouts are the ids of those that a query asks for.
+	Workouts(ctx context.Context, q *connector.Query) ([]string, error)
+	// Pulls are what the source says of its pulls of a user's history.
+	Pulls(ctx context.Context, userID string) ([]connector.Pull, error)
+}
+
+// Directory knows the people.
+type Directory interface {
+	// Person is one by Junction's id. The error is connector.ErrAbsent if there
+	// is none.
+	Person(ctx context.Context, userID string) (connector.Person, error)
+	// People are all.
+	People(ctx context.Context) iter.Seq2[connector.Person, error]
+}
+
+// Notices are those of a warehouse. It shows what is folded.
+type Notices interface {
+	// UnansweredUsers are users with notices that no fetch has answered, in
+	// order, those after the given one; none at the end.
+	UnansweredUsers(ctx context.Context, after string) ([]string, error)
+	// Unanswered are these notices, of users.
+	Unanswered(ctx context.Context, users []string) ([]connector.Notice, error)
+	// Leftovers are samples of streams that were fetched since a time, but are
+	// not in the latest fetch; not all of them, perhaps.
+	Leftovers(ctx context.Context, since time.Time) ([]connector.Leftover, error)
+}
+
+// Defaults of a Backfill.
+const (
+	defaultParallel = 4
+	defaultRowRate  = 20_000
+	defaultMaxBytes = 32 << 20
+)
+
+// Backfill fetches and publishes.
+type Backfill struct {
+	Source    Source              // Required.
+	Directory Directory           // Required.
+	Publisher connector.Publisher // Required, unless DryRun.
+	Catalogue *schemas.Catalogue  // Required.
+	Log       *slog.Logger        // Required.
+	// Parallel is how many resources of people are fetched at once. Optional,
+	// default 4.
+	Parallel int
+	// RowRate is how many rows are published a second, at most. Optional,
+	// default 20,000.
+	RowRate float64
+	// MaxBytes are on their way to be published, at most. Optional, default
+	// 32 MiB.
+	MaxBytes int64
+	// DryRun only counts what there is to be done.
+	DryRun bool
+
+	once   sync.Once
+	outlet *outlet
+	tally  tally
+
+	mu sync.Mutex
+	// answered are versions of notices that this process has answered: until
+	// that is folded, the warehouse shows them as if nobody had.
+	answered map[noticeKey]string
+	people   map[string]connector.Person
+}
+
+// noticeKey tells notices apart.
+type noticeKey struct{ table, user, subject string }
+
+func keyOf(n *connector.Notice) noticeKey {
+	return noticeKey{n.Table, n.Person.UserID, n.Subject()}
+}
+
+func (b *Backfill) setDefaults() {
+	b.Parallel = cmp.Or(b.Parallel, defaultParallel)
+	b.outlet = newOutlet(b.Publisher, cmp.Or(b.RowRate, defaultRowRate), cmp.Or(b.MaxBytes, defaultMaxBytes))
+	b.answered, b.people = map[noticeKey]string{}, map[string]connector.Person{}
+}
+
+// work does tasks side by side. One that fails is left to another time, with a
+// word in the log; the error is one that concerns all of them.
+func (b *Backfill) work(ctx context.Context, tasks []task) error {
+	windows := 0
+	for i := range tasks {
+		windows += len(tasks[i].windows)
+	}
+	b.tally.add(func(r *Result) { r.Windows += windows })
+	if b.DryRun {
+		return nil
+	}
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(b.Parallel)
+	for i := range tasks {
+		if gctx.Err() != nil {
+			break
+		}
+		g.Go(func() error { return b.settle(gctx, &tasks[i]) })
+	}
+	return errors.Join(g.Wait(), ctx.Err())
+}
+
+// settle does a task. The error is one that concerns others too.
+func (b *Backfill) settle(ctx context.Context, t *task) error {
+	err := b.do(ctx, t)
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case errors.Is(err, connector.ErrKey), errors.Is(err, errPublish):
+		return err
+	}
+	b.tally.add(func(r *Result) { r.Failed += len(t.windows) - t.done; r.WindowsDone += len(t.windows) - t.done })
+	b.Log.Warn("could not be fetched; the next backfill tries again", "resource", t.endpoint.Resource, "error", err)
+	return nil
+}
+
+// known is a person with all ids; what a notice lacks the source is asked for.
+func (b *Backfill) known(ctx context.Context, p connector.Person) (connector.Person, error) {
+	if p.TeamID != "" && p.ClientUserID != "" {
+		return p, nil
+	}
+	b.mu.Lock()
+	found, ok := b.people[p.UserID]
+	b.mu.Unlock()
+	if ok {
+		return found, nil
+	}
+	found, err := b.Directory.Person(ctx, p.UserID)
+	if err != nil {
+		return p, err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.people[p.UserID] = found
+	return found, nil
+}

@@ -1,0 +1,221 @@
+package backfill
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"vitalsink/connector"
+	"vitalsink/schemas"
+	"vitalsink/transforms"
+)
+
+// chunkUsers is how many users' notices are read at a time.
+const chunkUsers = 500
+
+// Filter says which notices are wanted; what is empty lets all pass.
+type Filter struct {
+	Users, Resources, Providers []string
+	// RecordOnly marks completions as answered, with what introspection says
+	// beside: for subscriptions that deliver history as events. Streams are
+	// fetched all the same, since they never come as events.
+	RecordOnly bool
+}
+
+func (f *Filter) wants(n *connector.Notice, resource string) bool {
+	has := func(list []string, one string) bool { return len(list) == 0 || slices.Contains(list, one) }
+	return has(f.Users, n.Person.UserID) && has(f.Resources, resource) && has(f.Providers, n.Provider)
+}
+
+// Drain answers all notices that nobody has answered. One that cannot be
+// answered now is left to the next time; Result tells how many.
+func (b *Backfill) Drain(ctx context.Context, notices Notices, filter Filter) error {
+	b.once.Do(b.setDefaults)
+	for after := ""; ; {
+		users, err := notices.UnansweredUsers(ctx, after)
+		if err != nil || len(users) == 0 {
+			return err
+		}
+		after = users[len(users)-1]
+		for chunk := range slices.Chunk(users, chunkUsers) {
+			if err := b.drainChunk(ctx, notices, filter, chunk); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// drainChunk answers the notices of some users.
+func (b *Backfill) drainChunk(ctx context.Context, notices Notices, filter Filter, users []string) error {
+	all, err := notices.Unanswered(ctx, users)
+	if err != nil {
+		return err
+	}
+	var tasks []task
+	marked := map[string][]*connector.Notice{} // by user
+	seen := map[string]bool{}
+	for i := range all {
+		n := &all[i]
+		t, ok := b.taskOf(n)
+		if b.wasAnswered(n) || !filter.wants(n, t.endpoint.Resource) {
+			continue
+		}
+		seen[n.Person.UserID] = true
+		if !ok {
+			t.windows = nil // there is nowhere to ask: it is answered as absent
+		}
+		if filter.RecordOnly && !isStream(n) {
+			marked[n.Person.UserID] = append(marked[n.Person.UserID], n)
+			continue
+		}
+		tasks = append(tasks, t)
+	}
+	b.tally.add(func(r *Result) {
+		r.Users += len(seen)
+		r.Notices += len(tasks)
+		for _, of := range marked {
+			r.Notices += len(of)
+		}
+	})
+	b.forgetPeople()
+	if err := b.work(ctx, tasks); err != nil || b.DryRun {
+		return err
+	}
+	return b.mark(ctx, marked)
+}
+
+// forgetPeople keeps what is known of people from growing.
+func (b *Backfill) forgetPeople() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	clear(b.people)
+}
+
+// mark records completions without fetching anything.
+func (b *Backfill) mark(ctx context.Context, marked map[string][]*connector.Notice) error {
+	for user, of := range marked {
+		pulls, err := b.Source.Pulls(ctx, user)
+		if err != nil {
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			b.Log.Warn("introspection does not answer; what it says is left out", "error", err)
+		}
+		for _, n := range of {
+			r := record{person: n.Person, outcome: recorded}
+			for i := range pulls {
+				if pulls[i].Resource == n.Resource && pulls[i].Provider == n.Provider {
+					r.pull = &pulls[i]
+				}
+			}
+			if err := b.answer(ctx, n, r); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// Order is what somebody asks for by hand.
+type Order struct {
+	Users     []string // none for all
+	Endpoints []schemas.Endpoint
+	Providers []string // none for all
+	From, To  time.Time
+}
+
+// Fetch does what somebody asks for by hand.
+func (b *Backfill) Fetch(ctx context.Context, o Order) error {
+	b.once.Do(b.setDefaults)
+	people, err := b.peopleOf(ctx, o.Users)
+	if err != nil {
+		return err
+	}
+	b.tally.add(func(r *Result) { r.Users = len(people) })
+	providers := o.Providers
+	if len(providers) == 0 {
+		providers = []string{""}
+	}
+	for chunk := range slices.Chunk(people, chunkUsers) {
+		var tasks []task
+		for _, p := range chunk {
+			for _, e := range o.Endpoints {
+				for _, provider := range providers {
+					t := task{person: p, endpoint: e, provider: provider}
+					t.setWindows(o.From, o.To)
+					tasks = append(tasks, t)
+				}
+			}
+		}
+		if err := b.work(ctx, tasks); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// peopleOf are the people with these ids, or all.
+func (b *Backfill) peopleOf(ctx context.Context, ids []string) (people []connector.Person, err error) {
+	for _, id := range ids {
+		p, err := b.Directory.Person(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		people = append(people, p)
+	}
+	if len(ids) > 0 {
+		return people, nil
+	}
+	for p, err := range b.Directory.People(ctx) {
+		if err != nil {
+			return nil, err
+		}
+		people = append(people, p)
+	}
+	return people, nil
+}
+
+const (
+	// sweepTime is how far back a sweep looks for fetches: one that was not
+	// swept within it, since nothing was folded, has to be fetched again.
+	sweepTime = 7 * day
+	// mostTombstones is how many rows a message deletes.
+	mostTombstones = 10_000
+)
+
+// Sweep publishes tombstones for samples that are not part of their stream any
+// more: those that a later fetch did not bring. Their version is the time of
+// that fetch, so they lose against whatever a still later one brings. What is
+// not folded yet the next sweep finds.
+func (b *Backfill) Sweep(ctx context.Context, notices Notices) error {
+	b.once.Do(b.setDefaults)
+	leftovers, err := notices.Leftovers(ctx, time.Now().Add(-sweepTime))
+	if err != nil {
+		return err
+	}
+	table := b.Catalogue.Table(schemas.SamplesTable)
+	byTime := map[time.Time][]map[string]any{}
+	for _, l := range leftovers {
+		byTime[l.FetchedAt] = append(byTime[l.FetchedAt], map[string]any{"user_id": l.UserID, "workout_id": l.WorkoutID, "index": l.Index})
+	}
+	for at, rows := range byTime {
+		for part := range slices.Chunk(rows, mostTombstones) {
+			if b.DryRun {
+				continue
+			}
+			m, err := transforms.Tombstones(uuid.NewString(), at, table, part)
+			if err != nil {
+				return err
+			}
+			m.PublishTime = time.Now().UTC()
+			m.Pack()
+			if err := b.publish(ctx, &m); err != nil {
+				return err
+			}
+			b.tally.add(func(r *Result) { r.Deleted += len(part) })
+		}
+	}
+	return nil
+}
