@@ -119,7 +119,7 @@ func TestStreamsComeAndGo(t *testing.T) {
 
 // TestDisagree: what Fill says is different is, and nothing else.
 func TestDisagree(t *testing.T) {
-	j, all, d := filled(t, junctiontest.Config{Disagree: junctiontest.Disagree{Missing: 0.1, Changed: 0.1, Extra: 0.1}})
+	j, all, d := filled(t, 1, junctiontest.Config{Disagree: junctiontest.Disagree{Missing: 0.1, Changed: 0.1, Extra: 0.1}})
 	held, n := map[string]int{}, 0
 	for _, h := range all {
 		for _, r := range of(h, "heartrate") {
@@ -168,7 +168,7 @@ func TestDisagree(t *testing.T) {
 // TestEverythingChanges: there is no kind of record that a change leaves as it
 // was.
 func TestEverythingChanges(t *testing.T) {
-	_, all, d := filled(t, junctiontest.Config{Disagree: junctiontest.Disagree{Changed: 1}})
+	_, all, d := filled(t, 1, junctiontest.Config{Disagree: junctiontest.Disagree{Changed: 1}})
 	changed := map[string]bool{}
 	for _, key := range d.Changed {
 		changed[key] = true
@@ -183,7 +183,7 @@ func TestEverythingChanges(t *testing.T) {
 }
 
 func TestIntrospection(t *testing.T) {
-	j, all, _ := filled(t, junctiontest.Config{})
+	j, all, _ := filled(t, 1, junctiontest.Config{})
 	type answer struct {
 		Data []struct {
 			UserID   string `json:"user_id"`

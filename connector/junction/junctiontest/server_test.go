@@ -44,21 +44,22 @@ func catalogue(t testing.TB) *schemas.Catalogue {
 	return cat
 }
 
-func population() *synth.Population {
-	return &synth.Population{Users: 3, Days: 3, Seed: 1, Start: time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC), Updates: 0.2, Bad: 0.05}
+// days of three people: in three there is every series.
+func days(n int) *synth.Population {
+	return &synth.Population{Users: 3, Days: n, Seed: 1, Start: time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC), Updates: 0.2, Bad: 0.05}
 }
 
-// filled is a Server with a population, what it holds, by user, and what is
-// different.
-func filled(t testing.TB, cfg junctiontest.Config) (*junction, []synth.Held, junctiontest.Difference) {
+// filled is a Server with some days, what the population holds, by user, and
+// what is different.
+func filled(t testing.TB, n int, cfg junctiontest.Config) (*junction, []synth.Held, junctiontest.Difference) {
 	t.Helper()
-	j, p, cat := open(t, cfg), population(), catalogue(t)
-	difference, err := j.Fill(t.Context(), p, cat)
+	j, cat := open(t, cfg), catalogue(t)
+	difference, err := j.Fill(t.Context(), days(n), cat)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var all []synth.Held
-	for h, err := range p.Records(t.Context(), cat) {
+	for h, err := range days(n).Records(t.Context(), cat) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -148,7 +149,7 @@ var paths = map[string]string{"weight": "body_weight", "fat": "body_fat"}
 // TestEverySample: pages of any size have every sample of the catalogue's
 // series once, as the events have it.
 func TestEverySample(t *testing.T) {
-	j, all, _ := filled(t, junctiontest.Config{PageSize: 100})
+	j, all, _ := filled(t, 3, junctiontest.Config{PageSize: 100})
 	for _, resource := range catalogue(t).Table(schemas.TimeseriesTable).Resources {
 		path := resource.Name
 		if paths[path] != "" {
@@ -173,7 +174,7 @@ func TestEverySample(t *testing.T) {
 }
 
 func TestEverySummary(t *testing.T) {
-	j, all, _ := filled(t, junctiontest.Config{})
+	j, all, _ := filled(t, 1, junctiontest.Config{})
 	for resource, list := range map[string]string{
 		"activity": "activity", "sleep": "sleep", "sleep_cycle": "sleep_cycle", "workouts": "workouts", "body": "body",
 		"meal": "meals", "menstrual_cycle": "menstrual_cycle", "electrocardiogram": "electrocardiogram",
@@ -205,7 +206,7 @@ func TestEverySummary(t *testing.T) {
 // TestPeople: users, profiles, devices, connections and streams have their
 // shapes.
 func TestPeople(t *testing.T) {
-	j, all, _ := filled(t, junctiontest.Config{})
+	j, all, _ := filled(t, 1, junctiontest.Config{})
 	var users struct {
 		Users                []object
 		Total, Offset, Limit int
