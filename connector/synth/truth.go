@@ -32,7 +32,7 @@ func (p *Population) WriteTruth(ctx context.Context, cat *schemas.Catalogue, w i
 		texts := make([]bytes.Buffer, min(side, p.Users-from))
 		sideBySide(func(next func() int) {
 			for i := next(); i < len(texts); i = next() {
-				p.truthOf(ctx, cat, from+i).write(&texts[i])
+				p.truthOf(ctx, cat, from+i, asRows).write(&texts[i])
 			}
 		})
 		for i := range texts {
@@ -44,8 +44,16 @@ func (p *Population) WriteTruth(ctx context.Context, cat *schemas.Catalogue, w i
 	return ctx.Err()
 }
 
-func (p *Population) truthOf(ctx context.Context, cat *schemas.Catalogue, user int) *truth {
-	t := &truth{catalogue: cat, facts: map[string]*fact{}, readings: map[string]*reading{}}
+// form is what the truth keeps of a fact's latest version.
+type form int
+
+const (
+	asRows    form = iota // the row of a warehouse, as text
+	asRecords             // what the source holds, as the event had it
+)
+
+func (p *Population) truthOf(ctx context.Context, cat *schemas.Catalogue, user int, form form) *truth {
+	t := &truth{form: form, catalogue: cat, facts: map[string]*fact{}, readings: map[string]*reading{}}
 	for day := 0; day < p.Days && ctx.Err() == nil; day++ {
 		c := courier{Population: p, person: p.person(cat, user, day)}
 		for _, a := range c.deliver(day) {
@@ -57,6 +65,7 @@ func (p *Population) truthOf(ctx context.Context, cat *schemas.Catalogue, user i
 
 // truth is one user's latest rows.
 type truth struct {
+	form      form
 	catalogue *schemas.Catalogue
 	facts     map[string]*fact // by table and key
 	order     []*fact
@@ -68,9 +77,10 @@ type truth struct {
 type fact struct {
 	table   *schemas.Table
 	version string
-	row     []byte
-	created string // the earliest created_at of all versions, "" if none
-	latest  string // that of the row
+	row     []byte  // asRows
+	record  *Record // asRecords, nil if the source is not asked for such
+	created string  // the earliest created_at of all versions, "" if none
+	latest  string  // that of the row
 }
 
 // take reads one message.
@@ -79,9 +89,8 @@ func (t *truth) take(a arrival) {
 	bad := map[int]bool{}
 	for _, r := range a.told.refused {
 		bad[r.index] = true
-		t.keep(t.catalogue.Table(schemas.QuarantineTable), fmt.Sprint(who.id, " ", r.index), "", object{
-			"message_id": who.id, "_index": r.index, "part": 0, "reason": r.reason,
-		})
+		columns := object{"message_id": who.id, "_index": r.index, "part": 0, "reason": r.reason}
+		t.keep(fmt.Sprint(who.id, " ", r.index), "", truthRow{table: t.catalogue.Table(schemas.QuarantineTable), columns: columns})
 	}
 	if bad[wholeMessage] && len(bad) == 1 {
 		return
@@ -112,25 +121,32 @@ func (t *truth) take(a arrival) {
 		for _, name := range r.table.Key {
 			key += r.columns[name].(string) + "\x00"
 		}
-		t.keep(r.table, key, version, r.columns)
+		t.keep(key, version, r)
 	}
 }
 
 // keep replaces a row by a greater version.
-func (t *truth) keep(table *schemas.Table, key, version string, row object) {
-	key = table.Name + "\x00" + key
+func (t *truth) keep(key, version string, r truthRow) {
+	key = r.table.Name + "\x00" + key
 	f := t.facts[key]
-	if f == nil {
-		f = &fact{table: table}
+	first := f == nil
+	if first {
+		f = &fact{table: r.table}
 		t.facts[key] = f
 		t.order = append(t.order, f)
 	}
-	created, _ := row["created_at"].(string)
+	created, _ := r.columns["created_at"].(string)
 	if created != "" && (f.created == "" || created < f.created) {
 		f.created = created
 	}
-	if f.row == nil || version > f.version {
-		f.version, f.row, f.latest = version, rowText(table, row), created
+	if !first && version <= f.version {
+		return
+	}
+	f.version, f.latest = version, created
+	if t.form == asRows {
+		f.row = rowText(r.table, r.columns)
+	} else {
+		f.record = r.record(key)
 	}
 }
 

@@ -20,6 +20,8 @@ type truthRow struct {
 	table   *schemas.Table
 	index   int
 	columns object
+	source  any // beside a sample, as it came
+	body    any // what the row was read from, as it came
 }
 
 // reading is how the catalogue says to read events of a table, for samples of
@@ -138,11 +140,11 @@ func (t *truth) rows(a arrival, body object) []truthRow {
 			base["event_key"] = hex.EncodeToString(sum[:])
 		}
 		base["payload"] = json.RawMessage(a.told.body)
-		return []truthRow{{table, 0, r.columns(base, r.propose(r.leaves("$", body), nil))}}
+		return []truthRow{{table: table, columns: r.columns(base, r.propose(r.leaves("$", body), nil))}}
 	case schemas.RowsObject:
 		r := t.reading(table, "")
 		found := append(r.leaves("$", without(body, "data")), r.leaves("", body["data"])...)
-		return []truthRow{{table, 0, r.columns(base, r.propose(found, nil))}}
+		return []truthRow{{table: table, columns: r.columns(base, r.propose(found, nil)), body: body["data"]}}
 	}
 	listed, known := table.Resource(resource)
 	if !known {
@@ -170,7 +172,7 @@ func (t *truth) samples(r *reading, discriminator string, base, body object) []t
 		if v, ok := columns[discriminator]; ok {
 			columns["discriminator"] = v
 		}
-		rows = append(rows, truthRow{r.table, i, columns})
+		rows = append(rows, truthRow{r.table, i, columns, beside["source"], sample})
 	}
 	return rows
 }
