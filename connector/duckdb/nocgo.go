@@ -5,6 +5,7 @@ package duckdb
 import (
 	"context"
 	"errors"
+	"time"
 
 	"vitalsink/connector"
 )
@@ -25,6 +26,21 @@ func (w *Warehouse) QuarantinedIDs(context.Context, string, []string) ([]connect
 
 // Quarantined returns ErrNoDuckDB.
 func (w *Warehouse) Quarantined(context.Context, []string, bool) ([]connector.Quarantined, error) {
+	return nil, ErrNoDuckDB
+}
+
+// UnansweredUsers returns ErrNoDuckDB.
+func (w *Warehouse) UnansweredUsers(context.Context, string) ([]string, error) {
+	return nil, ErrNoDuckDB
+}
+
+// Unanswered returns ErrNoDuckDB.
+func (w *Warehouse) Unanswered(context.Context, []string) ([]connector.Notice, error) {
+	return nil, ErrNoDuckDB
+}
+
+// Leftovers returns ErrNoDuckDB.
+func (w *Warehouse) Leftovers(context.Context, time.Time) ([]connector.Leftover, error) {
 	return nil, ErrNoDuckDB
 }
 
