@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/semaphore"
 
 	"vitalsink/connector"
 	"vitalsink/schemas"
@@ -111,19 +112,27 @@ func (b *Backfill) work(ctx context.Context, tasks []task) error {
 		return nil
 	}
 	g, gctx := errgroup.WithContext(ctx)
-	g.SetLimit(b.Parallel)
+	slots := semaphore.NewWeighted(int64(b.Parallel))
 	for i := range tasks {
-		if gctx.Err() != nil {
+		if slots.Acquire(gctx, 1) != nil {
 			break
 		}
-		g.Go(func() error { return b.settle(gctx, &tasks[i]) })
+		g.Go(func() error { return b.settle(gctx, &tasks[i], func() { slots.Release(1) }) })
 	}
 	return errors.Join(g.Wait(), ctx.Err())
 }
 
-// settle does a task. The error is one that concerns others too.
-func (b *Backfill) settle(ctx context.Context, t *task) error {
-	err := b.do(ctx, t)
+// settle does a task. It calls fetched when it asks no more questions: until
+// all is safe, another task can. The error is one that concerns others too.
+func (b *Backfill) settle(ctx context.Context, t *task, fetched func()) error {
+	pending, err := b.do(ctx, t)
+	fetched()
+	// What was fetched before something failed is safe, or given up, too.
+	for _, p := range pending {
+		if pendingErr := b.finish(ctx, p); err == nil {
+			err = pendingErr
+		}
+	}
 	switch {
 	case err == nil:
 		return nil
@@ -135,6 +144,14 @@ func (b *Backfill) settle(ctx context.Context, t *task) error {
 	b.tally.add(func(r *Result) { r.Failed += len(t.windows) - t.done; r.WindowsDone += len(t.windows) - t.done })
 	b.Log.Warn("could not be fetched; the next backfill tries again", "resource", t.endpoint.Resource, "error", err)
 	return nil
+}
+
+// finish waits until a shipment is safe, and records it.
+func (b *Backfill) finish(ctx context.Context, p pending) error {
+	if err := p.shipment.wait(); err != nil || p.record == nil {
+		return err
+	}
+	return b.publishRecord(ctx, p.record)
 }
 
 // known is a person with all ids; what a notice lacks the source is asked for.

@@ -110,7 +110,7 @@ func (b *Backfill) mark(ctx context.Context, marked map[string][]*connector.Noti
 					r.pull = &pulls[i]
 				}
 			}
-			if err := b.answer(ctx, n, r); err != nil {
+			if err := b.publishRecord(ctx, recordOf(n, r)); err != nil {
 				return err
 			}
 		}

@@ -46,7 +46,7 @@ type shipment struct {
 	group *errgroup.Group
 }
 
-// begin begins a shipment.
+// begin begins a shipment. Wait for it, or it is never over.
 func (o *outlet) begin(ctx context.Context) *shipment {
 	s := &shipment{outlet: o}
 	s.group, s.ctx = errgroup.WithContext(ctx)

@@ -43,28 +43,22 @@ type record struct {
 	version            string    // that is answered
 	answer             connector.Answer
 	outcome            string
-	pull               *connector.Pull // what introspection says, if it was asked
+	pull               *connector.Pull   // what introspection says, if it was asked
+	of                 *connector.Notice // that is answered; nil if none asked
 }
 
-// answer records that a notice is answered.
-func (b *Backfill) answer(ctx context.Context, n *connector.Notice, r record) error {
-	r.notice, r.subject, r.version = n.Table, n.Subject(), n.Version
+// recordOf is the answer to a notice.
+func recordOf(n *connector.Notice, r record) *record {
+	r.of, r.notice, r.subject, r.version = n, n.Table, n.Subject(), n.Version
 	r.provider, r.workout, r.start, r.end = n.Provider, n.WorkoutID, n.Start, n.End
 	if n.Resource != "" {
 		r.resource = n.Resource // as announced: the notice is found by it
 	}
-	if err := b.publishRecord(ctx, r); err != nil {
-		return err
-	}
-	b.mu.Lock()
-	b.answered[keyOf(n)] = n.Version
-	b.mu.Unlock()
-	b.tally.add(func(r *Result) { r.Answered++ })
-	return nil
+	return &r
 }
 
 // publishRecord makes a row of fetches safe.
-func (b *Backfill) publishRecord(ctx context.Context, r record) error {
+func (b *Backfill) publishRecord(ctx context.Context, r *record) error {
 	data := map[string]any{
 		"notice": r.notice, "subject": r.subject, "resource": r.resource, "outcome": r.outcome,
 		"rows": r.answer.Rows, "requests": r.answer.Requests,
@@ -94,7 +88,14 @@ func (b *Backfill) publishRecord(ctx context.Context, r record) error {
 		return fmt.Errorf("write a record of a fetch: %w", err)
 	}
 	m := transforms.NewMessage(uuid.NewString(), eventType, time.Now().UTC().Truncate(time.Microsecond), body)
-	return b.publish(ctx, &m)
+	if err := b.publish(ctx, &m); err != nil || r.of == nil {
+		return err
+	}
+	b.mu.Lock()
+	b.answered[keyOf(r.of)] = r.version
+	b.mu.Unlock()
+	b.tally.add(func(sum *Result) { sum.Answered++ })
+	return nil
 }
 
 // publish makes a message of our own safe.

@@ -49,88 +49,99 @@ func (t *task) setWindows(start, end time.Time) {
 	}
 }
 
-// do fetches a task's windows, and records that it did.
-func (b *Backfill) do(ctx context.Context, t *task) error {
-	sum := connector.Answer{Absent: true}
+// pending is a shipment that is on its way, and what is to be recorded when it
+// is safe; nil for nothing.
+type pending struct {
+	shipment *shipment
+	record   *record
+}
+
+// do fetches a task's windows. What is to be recorded comes last.
+func (b *Backfill) do(ctx context.Context, t *task) (all []pending, err error) {
+	main := pending{shipment: b.outlet.begin(ctx)}
+	defer func() { all = append(all, main) }()
 	person, err := b.known(ctx, t.person)
 	switch t.person = person; {
 	case errors.Is(err, connector.ErrAbsent):
 		t.windows = nil // nobody of this name
 	case err != nil:
-		return err
+		return nil, err
 	}
+	sum := connector.Answer{Absent: true}
 	for _, w := range t.windows {
-		answer, err := b.window(ctx, t, w)
-		if sum.Began.IsZero() {
-			sum.Began = answer.Began
+		q := connector.Query{
+			Person: t.person, Endpoint: t.endpoint, Provider: t.provider, Start: w.first, End: w.last, WorkoutID: t.workout,
 		}
-		sum.Rows, sum.Requests, sum.Absent = sum.Rows+answer.Rows, sum.Requests+answer.Requests, sum.Absent && answer.Absent
+		var answer connector.Answer
+		if t.endpoint.Form == schemas.FormColumns && t.workout == "" {
+			var more []pending
+			answer, more, err = b.streams(ctx, q)
+			all = append(all, more...)
+		} else {
+			answer, err = b.fetch(&q, main.shipment)
+		}
+		add(&sum, answer)
 		if err != nil {
-			return err
+			return all, err
 		}
 		t.done++
-		b.tally.add(func(r *Result) {
-			r.WindowsDone++
-			switch {
-			case answer.Absent:
-				r.Absent++
-			case answer.Rows == 0:
-				r.Empty++
-			}
-		})
+		b.tally.add(func(r *Result) { r.window(answer) })
 	}
-	if t.notice == nil {
-		return nil
+	if t.notice != nil {
+		main.record = recordOf(t.notice, record{person: t.person, resource: t.endpoint.Resource, answer: sum, outcome: outcomeOf(sum)})
 	}
-	return b.answer(ctx, t.notice, record{person: t.person, resource: t.endpoint.Resource, answer: sum, outcome: outcomeOf(sum)})
+	return all, nil
 }
 
-// window fetches one of a task's windows.
-func (b *Backfill) window(ctx context.Context, t *task, w window) (connector.Answer, error) {
-	q := connector.Query{
-		Person: t.person, Endpoint: t.endpoint, Provider: t.provider, Start: w.first, End: w.last, WorkoutID: t.workout,
+// add adds what another window brought.
+func add(sum *connector.Answer, a connector.Answer) {
+	if sum.Began.IsZero() {
+		sum.Began = a.Began
 	}
-	if t.endpoint.Form != schemas.FormColumns || t.workout != "" {
-		return b.fetch(ctx, &q)
-	}
-	return b.streams(ctx, q)
+	sum.Rows, sum.Requests, sum.Absent = sum.Rows+a.Rows, sum.Requests+a.Requests, sum.Absent && a.Absent
 }
 
-// streams fetches the streams of the workouts of a range.
-func (b *Backfill) streams(ctx context.Context, q connector.Query) (sum connector.Answer, err error) {
+// window counts one that was asked.
+func (r *Result) window(a connector.Answer) {
+	r.WindowsDone++
+	switch {
+	case a.Absent:
+		r.Absent++
+	case a.Rows == 0:
+		r.Empty++
+	}
+}
+
+// streams fetches the streams of the workouts of a range, each with a record of
+// its own.
+func (b *Backfill) streams(ctx context.Context, q connector.Query) (sum connector.Answer, all []pending, err error) {
 	of := q
 	of.Endpoint, _ = b.Catalogue.Endpoint("workouts")
 	ids, err := b.Source.Workouts(ctx, &of)
 	if err != nil {
-		return sum, err
+		return sum, nil, err
 	}
 	for _, id := range ids {
 		q.WorkoutID = id
-		answer, err := b.fetch(ctx, &q)
-		if sum.Began.IsZero() {
-			sum.Began = answer.Began
-		}
-		sum.Rows, sum.Requests = sum.Rows+answer.Rows, sum.Requests+answer.Requests
+		p := pending{shipment: b.outlet.begin(ctx)}
+		answer, err := b.fetch(&q, p.shipment)
+		add(&sum, answer)
 		if err == nil {
-			err = b.publishRecord(ctx, record{
+			p.record = &record{
 				person: q.Person, resource: q.Endpoint.Resource, provider: q.Provider, notice: streamOfWorkout, subject: id, workout: id,
 				answer: answer, outcome: outcomeOf(answer),
-			})
+			}
 		}
-		if err != nil {
-			return sum, err
+		if all = append(all, p); err != nil {
+			return sum, all, err
 		}
 	}
-	return sum, nil
+	return sum, all, nil
 }
 
-// fetch asks one question, and returns when the answer is safe.
-func (b *Backfill) fetch(ctx context.Context, q *connector.Query) (connector.Answer, error) {
-	s := b.outlet.begin(ctx)
+// fetch asks one question; the answer goes into a shipment.
+func (b *Backfill) fetch(q *connector.Query, s *shipment) (connector.Answer, error) {
 	answer, err := b.Source.Fetch(s.ctx, q, s.take)
-	if publishErr := s.wait(); publishErr != nil {
-		err = publishErr
-	}
 	b.tally.add(func(r *Result) {
 		r.Requests += answer.Requests
 		r.Rows += answer.Rows

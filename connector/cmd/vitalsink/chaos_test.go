@@ -58,7 +58,7 @@ func TestChaos(t *testing.T) {
 	reportCampaign(t, "kills %d, messages %d (by way of %s), rows %d, mismatches %d", kills, len(lines), w.name, rows+more, mismatches+others)
 }
 
-func mustLines(t *testing.T, path string) [][]byte {
+func mustLines(t testing.TB, path string) [][]byte {
 	t.Helper()
 	text, err := os.ReadFile(path)
 	if err != nil {
