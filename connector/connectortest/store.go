@@ -1,7 +1,9 @@
 package connectortest
 
 import (
+	"context"
 	"testing"
+	"time"
 
 	"vitalsink/connector"
 )
@@ -10,6 +12,7 @@ import (
 type Store interface {
 	connector.Warehouse
 	connector.Bookkeeper
+	notices
 	// Latest are the rows of a versioned table, tombstones too, values as
 	// Text gives them.
 	Latest(t testing.TB, table string) []Row
@@ -26,6 +29,13 @@ type Store interface {
 	RegisterAgain(t testing.TB, batchID string)
 	// Enter writes a row of an append-only table, a value for each column.
 	Enter(t testing.TB, table string, row map[string]any)
+}
+
+// notices is what a backfill asks of a warehouse.
+type notices interface {
+	UnansweredUsers(ctx context.Context, after string) ([]string, error)
+	Unanswered(ctx context.Context, users []string) ([]connector.Notice, error)
+	Leftovers(ctx context.Context, since time.Time) ([]connector.Leftover, error)
 }
 
 // scope is a part of a test with an end of its own, so that a test that opens

@@ -37,6 +37,8 @@ func Run(t *testing.T, open func(t testing.TB) Store) {
 		"late sample":                    s.lateSample,
 		"wide batch":                     s.wideBatch,
 		"tombstone":                      s.tombstone,
+		"notices":                        s.notices,
+		"leftovers":                      s.leftovers,
 		"fence":                          s.fence,
 		"empty fence":                    s.emptyFence,
 		"batch is taken once":            s.takenOnce,
