@@ -3,12 +3,18 @@
 package main
 
 import (
+	"database/sql"
 	"encoding/json"
 	"fmt"
+	"io"
+	"math"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -28,6 +34,8 @@ type history struct {
 	truth      string // file of the rows that there must be in the end
 	sent       string // file of messages: announcements, and what no endpoint has
 	announced  int
+	before     atomic.Pointer[func(*http.Request)] // is called with each request
+	adjust     map[string][]string                 // the truth, see comparison
 }
 
 // faulty is an API that often fails.
@@ -40,9 +48,13 @@ func faulty() junctiontest.Faults {
 func newHistory(t testing.TB, users, days int, faults junctiontest.Faults) *history {
 	t.Helper()
 	h := &history{
-		Server:     junctiontest.New(junctiontest.Config{Faults: faults}),
 		population: &synth.Population{Users: users, Days: days, Seed: 1, Start: time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC), Late: 0.05},
 	}
+	h.Server = junctiontest.New(junctiontest.Config{Faults: faults, Before: func(r *http.Request) {
+		if f := h.before.Load(); f != nil {
+			(*f)(r)
+		}
+	}})
 	t.Cleanup(h.Close)
 	var messages string
 	messages, h.truth = generated(t, "--users", fmt.Sprint(users), "--days", fmt.Sprint(days),
@@ -127,27 +139,150 @@ func (h *history) backfills(t testing.TB, code int, args ...string) string {
 	return out.String()
 }
 
-// rest is what backfills have no truth for, and what differs by the way.
+// compare wants the tables of a file to hold what they would if events had
+// brought it all, and the streams.
 func (h *history) compare(t testing.TB, file string) {
 	t.Helper()
 	c := &comparison{
-		TB: t, truth: h.truth, fetched: true,
+		TB: t, truth: h.truth, fetched: true, adjust: h.adjust,
 		untold:  []string{schemas.FetchesTable, schemas.SamplesTable, schemas.PullsTable},
 		besides: []string{"_version", "_version_at", "_message_id"},
 	}
 	c.compareAll(file)
+	want := h.samples(t)
+	got := queried(t, file, `SELECT concat_ws('|', user_id, workout_id, "index", epoch_us("timestamp"), cadence, altitude, velocity_smooth, heartrate, lat, lng,
+		distance, power, resistance, temperature, _extra) FROM store.workout_stream_samples WHERE NOT _deleted ORDER BY ALL`)
+	slices.Sort(want)
+	slices.Sort(got)
+	if !slices.Equal(got, want) || len(want) == 0 {
+		t.Errorf("%d samples of streams, want %d, and of these %d", len(got), len(want), common(got, want))
+	}
 }
 
-// TestBackfill: what is only announced is fetched, and in the end the tables
-// hold what they would if events had brought it all. A second backfill has
-// nothing to do.
+// common is how many texts two sorted lists have in common.
+func common(a, b []string) (n int) {
+	for _, text := range a {
+		if _, found := slices.BinarySearch(b, text); found {
+			n++
+		}
+	}
+	return n
+}
+
+// samples are those of all streams, as the comparison's query writes them.
+func (h *history) samples(t testing.TB) (all []string) {
+	t.Helper()
+	for held, err := range h.population.Records(t.Context(), mustCatalogue(t)) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, w := range held.Workouts {
+			var stream map[string][]*float64
+			if err := json.Unmarshal(h.population.Stream(w), &stream); err != nil {
+				t.Fatal(err)
+			}
+			for i := range stream["time"] {
+				parts := []string{held.User.ID, w.ID, fmt.Sprint(i), fmt.Sprintf("%.0f", *stream["time"][i]*1e6)}
+				for _, name := range strings.Fields("cadence altitude velocity_smooth heartrate lat lng distance power resistance temperature") {
+					if i < len(stream[name]) && stream[name][i] != nil {
+						parts = append(parts, duckDBText(*stream[name][i]))
+					}
+				}
+				all = append(all, strings.Join(parts, "|"))
+			}
+		}
+	}
+	return all
+}
+
+// duckDBText is a number as DuckDB writes it.
+func duckDBText(v float64) string {
+	text := strconv.FormatFloat(v, 'g', -1, 64)
+	if math.Abs(v) >= 1e-4 && math.Abs(v) < 1e15 {
+		text = strconv.FormatFloat(v, 'f', -1, 64)
+	}
+	if !strings.ContainsAny(text, ".e") {
+		text += ".0"
+	}
+	return text
+}
+
+// queried is a column of texts of a file.
+func queried(t testing.TB, file, query string) (all []string) {
+	t.Helper()
+	db, err := sql.Open("duckdb", file+"?access_mode=read_only")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close() //nolint:errcheck // only read
+	rows, err := db.QueryContext(t.Context(), query)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var text string
+		if err := rows.Scan(&text); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, text)
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// result is what a backfill says with --json.
+func result(t testing.TB, said string) (r backfilled) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(said), &r); err != nil {
+		t.Fatalf("%v: %s", err, said)
+	}
+	return r
+}
+
+// TestBackfill: what is only announced is fetched from an API that often fails,
+// and in the end the tables hold what they would if events had brought it all.
+// A second backfill has nothing to do. A stream that is issued anew, and
+// shorter, is.
 func TestBackfill(t *testing.T) {
 	connectortest.Long(t)
 	t.Setenv(keyVariable, "sk_us_standin")
 	h := newHistory(t, 3, 3, faulty())
 	file := loadedFile(t, h.sent)
-	said := h.backfills(t, exitDone, "--warehouse", "duckdb://"+file)
-	t.Log(said)
+	into := []string{"--warehouse", "duckdb://" + file, "--json"}
+	dry := result(t, h.backfills(t, exitDone, append(into, "--dry-run")...))
+	if dry.Notices < h.announced || dry.Rows != 0 || dry.Windows == 0 || h.Requests(junctiontest.AnyKind) > 0 {
+		t.Errorf("a dry run says %+v, of %d that were announced", dry, h.announced)
+	}
+	first := result(t, h.backfills(t, exitDone, into...))
+	if first.Answered != first.Notices || first.Notices != dry.Notices || first.Windows != dry.Windows || first.Failed > 0 {
+		t.Errorf("it says %+v, and a dry run before %+v", first, dry)
+	}
 	h.compare(t, file)
-	t.Log(h.backfills(t, exitDone, "--warehouse", "duckdb://"+file))
+	second := result(t, h.backfills(t, exitDone, into...))
+	if second.Notices != 0 || second.Requests != 0 || second.Rows != 0 {
+		t.Errorf("a second backfill finds %+v", second)
+	}
+
+	workout := queried(t, file, "SELECT min(user_id || ' ' || workout_id) FROM main.workout_streams")[0]
+	user, id, _ := strings.Cut(workout, " ")
+	h.SetStream(user, id, json.RawMessage(`{"time":[1772600000,1772600001,null],"heartrate":[90,null],"power":null,"slope":[0.5]}`))
+	again := filepath.Join(t.TempDir(), "again.ndjson")
+	line := fmt.Sprintf(`{"event_type":"daily.data.workout_stream.updated","user_id":%q,"data":{"workout_id":%q,"source":{"provider":"garmin"}}}`, user, id)
+	if err := os.WriteFile(again, []byte(line), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var errs strings.Builder
+	if code := execute(t.Context(), []string{"load", "--published-at", "2026-10-01T00:00:00Z", "--warehouse", "duckdb://" + file, again},
+		streams{nil, io.Discard, &errs}); code != exitDone {
+		t.Fatalf("load exited with %d: %s", code, errs.String())
+	}
+	third := result(t, h.backfills(t, exitDone, into...))
+	got := queried(t, file, fmt.Sprintf(`SELECT concat_ws('|', "index", epoch("timestamp"), heartrate, power, _extra) FROM main.workout_stream_samples
+		WHERE workout_id = '%s' ORDER BY "index"`, id))
+	if want := []string{`0|1772600000.0|90.0|{"slope":0.5}`, `1|1772600001.0`, `2`}; third.Answered != 1 || third.Deleted == 0 || !slices.Equal(got, want) {
+		t.Errorf("%+v, and the stream is %q, want %q", third, got, want)
+	}
 }

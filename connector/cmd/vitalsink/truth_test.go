@@ -194,6 +194,8 @@ type comparison struct {
 	// fetched rows know what events of 2023 did not tell, and not what only they
 	// did.
 	fetched bool
+	// adjust are statements that make the wanted rows of a table others.
+	adjust map[string][]string
 
 	rows, mismatches int
 }
@@ -274,6 +276,9 @@ func (c *comparison) table(t *schemas.Table) {
 		` WHERE "table" = ` + quoted(t.Name) + ")")
 	if c.fetched && t.Endpoint != nil {
 		c.exec("UPDATE want SET team_id = p.team_id, client_user_id = p.client_user_id FROM people AS p WHERE want.user_id = p.user_id AND want.team_id IS NULL")
+	}
+	for _, statement := range c.adjust[t.Name] {
+		c.exec(statement)
 	}
 	c.exec("CREATE OR REPLACE VIEW have AS SELECT " + strings.Join(have, ", ") + " FROM warehouse.store." + quotedName(t.Name))
 	c.exec("INSERT INTO compared VALUES (?)", t.Name)
