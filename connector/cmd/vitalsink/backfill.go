@@ -210,11 +210,16 @@ func (c *backfillCommand) Run(ctx context.Context, std streams, log *slog.Logger
 	memory, memoryErr := c.shares(location)
 	client, clientErr := c.client()
 	order, orderErr := c.order(catalogue)
-	if err := errors.Join(c.check(catalogue, location), locationErr, billedErr, memoryErr, clientErr, orderErr); err != nil {
+	var project, topic string
+	var topicErr error
+	if c.Topic != "" {
+		project, topic, topicErr = parseResource("topic", "TOPIC", c.Topic)
+	}
+	if err := errors.Join(c.check(catalogue, location), locationErr, billedErr, memoryErr, clientErr, orderErr, topicErr); err != nil {
 		return err
 	}
 	f := &filling{
-		backfillCommand: c, std: std, order: order, memory: memory,
+		backfillCommand: c, std: std, order: order, memory: memory, project: project, topic: topic,
 		into: storage{location, memory.warehouse, billed, log},
 		backfill: &backfill.Backfill{
 			Source: client, Directory: client, Catalogue: catalogue, Log: log,
@@ -235,6 +240,8 @@ func (c *backfillCommand) Run(ctx context.Context, std streams, log *slog.Logger
 type filling struct {
 	*backfillCommand
 	std      streams
+	project  string // of the topic
+	topic    string // its name, "" for none
 	into     storage
 	memory   shares
 	order    backfill.Order
@@ -264,11 +271,7 @@ func (f *filling) run(ctx context.Context) error {
 
 // toTopic publishes what it fetches.
 func (f *filling) toTopic(ctx context.Context) (err error) {
-	project, name, err := parseResource("topic", "TOPIC", f.Topic)
-	if err != nil {
-		return err
-	}
-	topic, err := pubsub.NewTopic(ctx, project, name, int(f.memory.waiting))
+	topic, err := pubsub.NewTopic(ctx, f.project, f.topic, int(f.memory.waiting))
 	if err != nil {
 		return err
 	}

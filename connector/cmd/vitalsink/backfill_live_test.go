@@ -19,22 +19,25 @@ import (
 	"vitalsink/connector/synth"
 )
 
-// live are events that Junction publishes while somebody asks its API, which
-// does not know yet what they tell.
+// live are events that Junction publishes while somebody asks its API, whose
+// answer does not know yet what they tell; later answers do.
 type live struct {
 	*history
-	t      testing.TB
-	topic  *pubsub.Publisher
-	user   synth.User
-	once   map[string]*sync.Once // by resource
+	t     testing.TB
+	topic *pubsub.Publisher
+	user  synth.User
+
+	mu     sync.Mutex
+	asked  map[string]int // requests by resource
 	events map[string][]byte
+	newer  map[string][]synth.Record
 }
 
 // newLive has one event of samples and one of a summary, with other values than
 // the API, and makes them the truth.
 func newLive(t testing.TB, h *history, topic *pubsub.Publisher) *live {
 	t.Helper()
-	l := &live{history: h, t: t, topic: topic, once: map[string]*sync.Once{"heartrate": {}, "sleep": {}}, events: map[string][]byte{}}
+	l := &live{history: h, t: t, topic: topic, asked: map[string]int{}, events: map[string][]byte{}, newer: map[string][]synth.Record{}}
 	h.adjust = map[string][]string{}
 	for held, err := range h.population.Records(t.Context(), mustCatalogue(t)) {
 		if err != nil {
@@ -71,6 +74,7 @@ func (l *live) samples(records []synth.Record) {
 		body := l.decoded(r.Body)
 		body["value"] = body["value"].(float64) + 1000
 		samples = append(samples, body)
+		l.know(r, body)
 		l.adjust["timeseries"] = append(l.adjust["timeseries"], fmt.Sprintf(
 			"UPDATE want SET value = value + 1000 WHERE user_id = '%s' AND resource = 'heartrate' AND provider = '%s' AND \"timestamp\" = TIMESTAMPTZ '%s'",
 			r.UserID, r.Provider, r.At.Format(time.RFC3339Nano)))
@@ -88,6 +92,7 @@ func (l *live) summary(records []synth.Record) {
 		updated := r.Version.Add(time.Hour).UTC().Truncate(time.Second)
 		body["score"], body["updated_at"] = 1, updated.Format(time.RFC3339)
 		l.event("daily.data.sleep.updated", body)
+		l.know(r, body)
 		l.adjust["sleep"] = []string{fmt.Sprintf("UPDATE want SET score = 1, updated_at = TIMESTAMPTZ '%s' WHERE id = '%s'", updated.Format(time.RFC3339), body["id"])}
 		return
 	}
@@ -102,16 +107,32 @@ func (l *live) decoded(body json.RawMessage) (fields map[string]any) {
 	return fields
 }
 
+// know keeps what the API will have of a record.
+func (l *live) know(r synth.Record, body map[string]any) {
+	l.t.Helper()
+	var err error
+	if r.Body, err = json.Marshal(body); err != nil {
+		l.t.Fatal(err)
+	}
+	l.newer[r.Resource] = append(l.newer[r.Resource], r)
+}
+
 // meanwhile publishes an event after the first request for its resource has
 // begun, and before that is answered.
 func (l *live) meanwhile(r *http.Request) {
-	for resource, once := range l.once {
-		if strings.Contains(r.URL.Path, "/"+resource+"/") && strings.Contains(r.URL.Path, l.user.ID) {
-			once.Do(func() {
-				if _, err := l.topic.Publish(r.Context(), &pubsub.Message{Data: l.events[resource]}).Get(r.Context()); err != nil {
-					l.t.Error(err)
-				}
-			})
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for resource, event := range l.events {
+		if !strings.Contains(r.URL.Path, "/"+resource+"/") || !strings.Contains(r.URL.Path, l.user.ID) {
+			continue
+		}
+		switch l.asked[resource]++; l.asked[resource] {
+		case 1:
+			if _, err := l.topic.Publish(l.t.Context(), &pubsub.Message{Data: event}).Get(l.t.Context()); err != nil {
+				l.t.Error(err)
+			}
+		case 2:
+			l.Put(l.newer[resource]...)
 		}
 	}
 }
