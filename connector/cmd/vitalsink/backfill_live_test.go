@@ -20,7 +20,7 @@ import (
 )
 
 // live are events that Junction publishes while somebody asks its API, whose
-// answer does not know yet what they tell; later answers do.
+// answers do not know what they tell, until it catches up.
 type live struct {
 	*history
 	t     testing.TB
@@ -28,8 +28,8 @@ type live struct {
 	user  synth.User
 
 	mu     sync.Mutex
-	asked  map[string]int // requests by resource
-	events map[string][]byte
+	told   map[string]bool   // by resource
+	events map[string][]byte // likewise
 	newer  map[string][]synth.Record
 }
 
@@ -37,7 +37,7 @@ type live struct {
 // the API, and makes them the truth.
 func newLive(t testing.TB, h *history, topic *pubsub.Publisher) *live {
 	t.Helper()
-	l := &live{history: h, t: t, topic: topic, asked: map[string]int{}, events: map[string][]byte{}, newer: map[string][]synth.Record{}}
+	l := &live{history: h, t: t, topic: topic, told: map[string]bool{}, events: map[string][]byte{}, newer: map[string][]synth.Record{}}
 	h.adjust = map[string][]string{}
 	for held, err := range h.population.Records(t.Context(), mustCatalogue(t)) {
 		if err != nil {
@@ -117,23 +117,30 @@ func (l *live) know(r synth.Record, body map[string]any) {
 	l.newer[r.Resource] = append(l.newer[r.Resource], r)
 }
 
-// meanwhile publishes an event after the first request for its resource has
+// meanwhile publishes an event after the first request for what it is about has
 // begun, and before that is answered.
 func (l *live) meanwhile(r *http.Request) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for resource, event := range l.events {
-		if !strings.Contains(r.URL.Path, "/"+resource+"/") || !strings.Contains(r.URL.Path, l.user.ID) {
+		about := strings.Contains(r.URL.Path, "/"+resource+"/") && strings.Contains(r.URL.Path, l.user.ID) &&
+			r.URL.Query().Get("provider") == l.newer[resource][0].Provider
+		if !about || l.told[resource] {
 			continue
 		}
-		switch l.asked[resource]++; l.asked[resource] {
-		case 1:
-			if _, err := l.topic.Publish(l.t.Context(), &pubsub.Message{Data: event}).Get(l.t.Context()); err != nil {
-				l.t.Error(err)
-			}
-		case 2:
-			l.Put(l.newer[resource]...)
+		l.told[resource] = true
+		if _, err := l.topic.Publish(l.t.Context(), &pubsub.Message{Data: event}).Get(l.t.Context()); err != nil {
+			l.t.Error(err)
 		}
+	}
+}
+
+// catchUp lets the API know what was told.
+func (l *live) catchUp() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for resource := range l.told {
+		l.Put(l.newer[resource]...)
 	}
 }
 
@@ -168,6 +175,7 @@ func TestBackfillAmongLiveEvents(t *testing.T) {
 		p, from := backfill(), h.Requests(junctiontest.AnyKind)
 		await(t, "requests", func() bool { return h.Requests(junctiontest.AnyKind) >= from+requests })
 		p.kill(t)
+		l.catchUp()
 	}
 	last := backfill()
 	if err := last.Wait(); err != nil {
