@@ -39,15 +39,18 @@ func newLive(t testing.TB, h *history, topic *pubsub.Publisher) *live {
 	t.Helper()
 	l := &live{history: h, t: t, topic: topic, told: map[string]bool{}, events: map[string][]byte{}, newer: map[string][]synth.Record{}}
 	h.adjust = map[string][]string{}
+	var last synth.Held // who is last asked about, when nothing is killed any more
 	for held, err := range h.population.Records(t.Context(), mustCatalogue(t)) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		l.user = held.User
-		l.samples(held.Records)
-		l.summary(held.Records)
-		break
+		if held.User.ID > last.User.ID {
+			last = held
+		}
 	}
+	l.user = last.User
+	l.samples(last.Records)
+	l.summary(last.Records)
 	return l
 }
 
