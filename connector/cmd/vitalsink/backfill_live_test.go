@@ -17,6 +17,7 @@ import (
 	"vitalsink/connector/connectortest"
 	"vitalsink/connector/junction/junctiontest"
 	"vitalsink/connector/synth"
+	"vitalsink/transforms"
 )
 
 // live are events that Junction publishes while somebody asks its API, whose
@@ -132,7 +133,10 @@ func (l *live) meanwhile(r *http.Request) {
 			continue
 		}
 		l.told[resource] = true
-		if _, err := l.topic.Publish(l.t.Context(), &pubsub.Message{Data: event}).Get(l.t.Context()); err != nil {
+		m := &pubsub.Message{Data: event, Attributes: map[string]string{ // pstest's clock is ahead when leases had to run out
+			transforms.AttrEventTime: time.Now().UTC().Format(time.RFC3339Nano),
+		}}
+		if _, err := l.topic.Publish(l.t.Context(), m).Get(l.t.Context()); err != nil {
 			l.t.Error(err)
 		}
 	}
