@@ -178,6 +178,9 @@ func (f *fetch) groups(d *jx.Decoder) error {
 		switch string(key) {
 		case "groups":
 			found = true
+			if d.Next() == jx.Null {
+				return d.Null()
+			}
 			return d.ObjBytes(func(d *jx.Decoder, provider []byte) error {
 				slug := string(provider)
 				return each(d, func(raw jx.Raw) error { return f.group(slug, raw) })
@@ -233,12 +236,12 @@ func (f *fetch) group(provider string, raw jx.Raw) error {
 		switch {
 		case err != nil:
 			return err
-		case name == "data" && value.Type() == jx.Array:
+		case name == "data":
 			samples = value
-		case name == "provider":
-			fields[0].raw = value
-		default:
+		case name != fields[0].name:
 			fields = append(fields, field{name, value})
+		case value.Type() != jx.Null:
+			fields[0].raw = value
 		}
 		return nil
 	})
