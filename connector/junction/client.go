@@ -2,6 +2,7 @@ package junction
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -251,26 +252,33 @@ func retryAfter(text string) int {
 	seconds, err := strconv.Atoi(text)
 	if at, notTime := http.ParseTime(text); notTime == nil {
 		seconds = int(time.Until(at).Seconds()) + 1
-	} else if err != nil {
+	} else if err != nil && !errors.Is(err, strconv.ErrRange) {
 		return 0
 	}
 	return min(max(seconds, 0), int(longestPause/time.Second))
 }
 
-// network is an error of the network without the address, which names a person.
+// network is an error of the network without the address, which names a person,
+// and without what came: errors of net/http quote it.
 func network(err error) string {
 	var u *url.Error
 	if errors.As(err, &u) {
 		err = u.Err
 	}
-	var timeout net.Error
+	var (
+		timeout     net.Error
+		operation   *net.OpError
+		certificate *tls.CertificateVerificationError
+	)
 	switch {
 	case errors.As(err, &timeout) && timeout.Timeout(), errors.Is(err, context.DeadlineExceeded):
 		return "the answer took too long"
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
 		return "the answer breaks off"
+	case errors.As(err, &operation), errors.As(err, &certificate), errors.Is(err, http.ErrSchemeMismatch):
+		return err.Error()
 	}
-	return err.Error()
+	return "what comes is not HTTP as it should be"
 }
 
 // bounded reads no more than a number of bytes, and remembers an error.

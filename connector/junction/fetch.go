@@ -31,6 +31,7 @@ var errShape = errors.New("the answer has not the form that is documented")
 // error.
 func (c *Client) Fetch(ctx context.Context, q *connector.Query, take func(m *transforms.Message, rows int) error) (connector.Answer, error) {
 	f := &fetch{Query: q, take: take}
+	seen := map[string]bool{}
 	for cursor := ""; ; cursor = f.next {
 		before := f.answer.Rows
 		reply, err := c.get(ctx, requestOf(q, cursor), func(began time.Time, d *jx.Decoder) error {
@@ -42,19 +43,22 @@ func (c *Client) Fetch(ctx context.Context, q *connector.Query, take func(m *tra
 		})
 		f.answer.Requests += reply.requests
 		if errors.Is(err, connector.ErrAbsent) {
-			f.answer.Absent = f.answer.Began.IsZero()
-			if !f.answer.Absent {
-				return f.answer, err // of a later page
+			if cursor != "" {
+				return f.answer, err
 			}
-			f.answer.Began = reply.began
+			f.answer.Absent = true
+			if f.answer.Began.IsZero() { // it is not, after an answer that broke off
+				f.answer.Began = reply.began
+			}
 			return f.answer, nil
 		}
 		if err != nil || f.next == "" {
 			return f.answer, err
 		}
-		if f.next == cursor {
-			return f.answer, fmt.Errorf("GET %s: %w: the cursor of the next page is that of this one", q.Endpoint.Path, ErrUnavailable)
+		if seen[f.next] {
+			return f.answer, fmt.Errorf("GET %s: %w: the cursor of the next page is that of an earlier one", q.Endpoint.Path, ErrUnavailable)
 		}
+		seen[f.next] = true
 	}
 }
 
