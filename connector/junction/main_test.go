@@ -57,9 +57,14 @@ func patient(t testing.TB, base string, patience time.Duration) *junction.Client
 // serve is a client of a server on the loopback interface.
 func serve(t testing.TB, answer http.HandlerFunc) *junction.Client {
 	t.Helper()
+	return client(t, serveAt(t, answer))
+}
+
+func serveAt(t testing.TB, answer http.HandlerFunc) string {
+	t.Helper()
 	s := httptest.NewServer(answer)
 	t.Cleanup(s.Close)
-	return client(t, s.URL)
+	return s.URL
 }
 
 // pipes is a network without a wire: in a bubble of synctest nothing waits for
