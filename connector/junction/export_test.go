@@ -16,3 +16,6 @@ const (
 func (c *Client) Through(dial func(ctx context.Context, network, address string) (net.Conn, error)) {
 	c.http.Transport.(*http.Transport).DialContext = dial
 }
+
+// Over makes the client's requests in another way.
+func (c *Client) Over(transport http.RoundTripper) { c.http.Transport = transport }

@@ -45,9 +45,9 @@ func TestPeople(t *testing.T) {
 		if asked := s.Requests(junctiontest.Users); asked > n/400+1 {
 			t.Errorf("%d requests for %d people", asked, n)
 		}
-		for p := range c.People(t.Context()) { // and then no more
-			if p != (connector.Person{UserID: "u0000", TeamID: "t", ClientUserID: "c0"}) {
-				t.Errorf("%+v", p)
+		for p, err := range c.People(t.Context()) { // and then no more
+			if err != nil || p != (connector.Person{UserID: "u0000", TeamID: "t", ClientUserID: "c0"}) {
+				t.Errorf("%+v: %v", p, err)
 			}
 			break
 		}

@@ -3,6 +3,7 @@ package junction_test
 import (
 	"context"
 	"errors"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -255,6 +256,22 @@ func TestCancel(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestDeadline: a request whose turn comes too late is not made, and the error
+// tells why.
+func TestDeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, err := junction.New(junction.Config{BaseURL: "http://localhost", Key: secretKey, Rate: 0.001})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Through(func(context.Context, string, string) (net.Conn, error) { return nil, net.ErrClosed })
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		_, err = fetch(ctx, c, query(t, "heartrate"))
+		is(t, err, context.DeadlineExceeded)
+	})
 }
 
 // TestRetryAfter: the server says how long to wait, in seconds or as a time, but
