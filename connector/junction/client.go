@@ -65,6 +65,7 @@ type Client struct {
 	http     *http.Client
 	rate     *rate.Limiter
 	patience time.Duration
+	most     int64 // bytes of an answer
 	requests atomic.Int64
 	repeated atomic.Int64
 }
@@ -79,7 +80,7 @@ func New(cfg Config) (*Client, error) {
 	transport.MaxIdleConnsPerHost = 64
 	transport.ResponseHeaderTimeout = answerTime
 	c := &Client{
-		base: base, key: cfg.Key, patience: cfg.Patience, rate: rate.NewLimiter(rate.Limit(cfg.Rate), max(1, int(cfg.Rate))),
+		base: base, key: cfg.Key, patience: cfg.Patience, most: mostAnswer, rate: rate.NewLimiter(rate.Limit(cfg.Rate), max(1, int(cfg.Rate))),
 		http: &http.Client{
 			Transport: transport,
 			// A redirect would take the key along.
@@ -175,7 +176,7 @@ func (c *Client) once(ctx context.Context, r request, read func(time.Time, *jx.D
 	if err := judge(resp); err != nil {
 		return began, err
 	}
-	body := &bounded{reader: resp.Body, left: mostAnswer, time: answerTime - took, late: late}
+	body := &bounded{reader: resp.Body, left: c.most, time: answerTime - took, late: late}
 	err = read(began, jx.Decode(body, readBuffer))
 	return began, body.judge(ctx, err)
 }

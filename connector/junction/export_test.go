@@ -6,11 +6,11 @@ import (
 	"net/http"
 )
 
-// MostAnswer and AnswerTime are the limits of an answer.
-const (
-	MostAnswer = mostAnswer
-	AnswerTime = answerTime
-)
+// AnswerTime is how long an answer may take.
+const AnswerTime = answerTime
+
+// Limit is how many bytes an answer may have, instead of 64 MiB.
+func (c *Client) Limit(bytes int64) { c.most = bytes }
 
 // Through makes the client's connections in another way.
 func (c *Client) Through(dial func(ctx context.Context, network, address string) (net.Conn, error)) {

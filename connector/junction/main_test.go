@@ -41,7 +41,7 @@ var catalogue = sync.OnceValue(func() *schemas.Catalogue {
 // client asks as often as it likes, and hardly waits between attempts.
 func client(t testing.TB, base string) *junction.Client {
 	t.Helper()
-	return patient(t, base, time.Millisecond)
+	return patient(t, base, 100*time.Microsecond)
 }
 
 func patient(t testing.TB, base string, patience time.Duration) *junction.Client {
