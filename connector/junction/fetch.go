@@ -28,7 +28,7 @@ var errShape = errors.New("the answer has not the form that is documented")
 // breaks off is asked for again: some messages then come twice, which changes
 // nothing, and are counted once. The error is connector.ErrKey, ErrRefused, ErrTooLarge,
 // ErrUnavailable or take's; that Junction does not know what was asked for is no
-// error.
+// error, but connector.ErrAbsent if it knew it a page before.
 func (c *Client) Fetch(ctx context.Context, q *connector.Query, take func(m *transforms.Message, rows int) error) (connector.Answer, error) {
 	f := &fetch{Query: q, take: take}
 	seen := map[string]bool{}
