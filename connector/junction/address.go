@@ -40,7 +40,7 @@ var errAddress = errors.New("write https://HOST; http:// only for this machine")
 // parseBase reads the address of an API.
 func parseBase(address string) (*url.URL, error) {
 	u, err := url.Parse(address)
-	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+	if err != nil || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 		return nil, errAddress
 	}
 	ip := net.ParseIP(u.Hostname())

@@ -2,6 +2,7 @@ package junction
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -22,7 +23,8 @@ import (
 
 const (
 	keyHeader = "X-Vital-API-Key" // it kept its name when Vital became Junction
-	// answerTime is how long an answer may take, with all of its body.
+	// answerTime is how long an answer may take, with all of its body. The time
+	// that its reader needs does not count.
 	answerTime = 2 * time.Minute
 	// mostAnswer is the size of an answer, in bytes.
 	mostAnswer = 64 << 20
@@ -63,6 +65,7 @@ type Client struct {
 	http     *http.Client
 	rate     *rate.Limiter
 	patience time.Duration
+	most     int64 // bytes of an answer
 	requests atomic.Int64
 	repeated atomic.Int64
 }
@@ -77,7 +80,7 @@ func New(cfg Config) (*Client, error) {
 	transport.MaxIdleConnsPerHost = 64
 	transport.ResponseHeaderTimeout = answerTime
 	c := &Client{
-		base: base, key: cfg.Key, patience: cfg.Patience, rate: rate.NewLimiter(rate.Limit(cfg.Rate), max(1, int(cfg.Rate))),
+		base: base, key: cfg.Key, patience: cfg.Patience, most: mostAnswer, rate: rate.NewLimiter(rate.Limit(cfg.Rate), max(1, int(cfg.Rate))),
 		http: &http.Client{
 			Transport: transport,
 			// A redirect would take the key along.
@@ -149,48 +152,50 @@ func (c *Client) get(ctx context.Context, r request, read func(began time.Time, 
 
 // once makes a request once. Its error is permanent if another try is useless.
 func (c *Client) once(ctx context.Context, r request, read func(time.Time, *jx.Decoder) error) (began time.Time, err error) {
-	if err := c.rate.Wait(ctx); err != nil {
-		return began, backoff.Permanent(err)
+	if err := c.rate.Wait(ctx); err != nil { // ctx is done, or will be before it is our turn
+		return began, backoff.Permanent(context.DeadlineExceeded)
 	}
-	for _, value := range r.marks {
-		if value == "" || value == "." || value == ".." { // would be another path
-			return began, backoff.Permanent(ErrRefused)
-		}
-	}
-	ctx, cancel := context.WithTimeout(ctx, answerTime)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.address(r), nil)
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	req, err := c.written(ctx, r)
 	if err != nil {
 		return began, backoff.Permanent(ErrRefused)
+	}
+	c.requests.Add(1)
+	began = time.Now()
+	late := time.AfterFunc(answerTime, func() { cancel(context.DeadlineExceeded) })
+	defer late.Stop()
+	resp, err := c.http.Do(req)
+	late.Stop()
+	if err != nil {
+		return began, fmt.Errorf("%w: %s", ErrUnavailable, network(ctx, err))
+	}
+	defer resp.Body.Close()
+	took := time.Since(began)
+	began = earlier(began, resp.Header.Get("Date"), took)
+	if err := judge(resp); err != nil {
+		return began, err
+	}
+	body := &bounded{reader: resp.Body, left: c.most, time: answerTime - took, late: late}
+	err = read(began, jx.Decode(body, readBuffer))
+	return began, body.judge(ctx, err)
+}
+
+// written is a request, with nothing wrong in its path.
+func (c *Client) written(ctx context.Context, r request) (*http.Request, error) {
+	for _, value := range r.marks {
+		if value == "" || value == "." || value == ".." { // would be another path
+			return nil, ErrRefused
+		}
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.address(r), nil)
+	if err != nil {
+		return nil, err
 	}
 	req.Header.Set(keyHeader, c.key)
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("User-Agent", "vitalsink")
-	c.requests.Add(1)
-	began = time.Now()
-	resp, err := c.http.Do(req)
-	if err != nil {
-		return began, fmt.Errorf("%w: %s", ErrUnavailable, network(err))
-	}
-	defer resp.Body.Close()
-	began = earlier(began, resp.Header.Get("Date"), time.Since(began))
-	if err := judge(resp); err != nil {
-		return began, err
-	}
-	body := &bounded{reader: resp.Body, left: mostAnswer}
-	err = read(began, jx.Decode(body, readBuffer))
-	var own taken
-	switch {
-	case err == nil:
-		return began, nil
-	case errors.As(err, &own):
-		return began, backoff.Permanent(own)
-	case body.left < 0:
-		return began, backoff.Permanent(ErrTooLarge)
-	case body.err != nil:
-		return began, fmt.Errorf("%w: %s", ErrUnavailable, network(body.err))
-	}
-	return began, fmt.Errorf("%w: the answer is not the JSON that it should be", ErrUnavailable) // its text could quote it
+	return req, nil
 }
 
 // address is the URL of a request.
@@ -251,32 +256,42 @@ func retryAfter(text string) int {
 	seconds, err := strconv.Atoi(text)
 	if at, notTime := http.ParseTime(text); notTime == nil {
 		seconds = int(time.Until(at).Seconds()) + 1
-	} else if err != nil {
+	} else if err != nil && !errors.Is(err, strconv.ErrRange) {
 		return 0
 	}
 	return min(max(seconds, 0), int(longestPause/time.Second))
 }
 
-// network is an error of the network without the address, which names a person.
-func network(err error) string {
+// network is an error of the network without the address, which names a person,
+// and without what came: errors of net/http quote it.
+func network(ctx context.Context, err error) string {
 	var u *url.Error
 	if errors.As(err, &u) {
 		err = u.Err
 	}
-	var timeout net.Error
+	var (
+		timeout     net.Error
+		operation   *net.OpError
+		certificate *tls.CertificateVerificationError
+	)
 	switch {
-	case errors.As(err, &timeout) && timeout.Timeout(), errors.Is(err, context.DeadlineExceeded):
+	case errors.As(err, &timeout) && timeout.Timeout(), errors.Is(context.Cause(ctx), context.DeadlineExceeded):
 		return "the answer took too long"
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
 		return "the answer breaks off"
+	case errors.As(err, &operation), errors.As(err, &certificate), errors.Is(err, http.ErrSchemeMismatch):
+		return err.Error()
 	}
-	return err.Error()
+	return "what comes is not HTTP as it should be"
 }
 
-// bounded reads no more than a number of bytes, and remembers an error.
+// bounded reads no more than a number of bytes, nor longer than a time, and
+// remembers an error.
 type bounded struct {
 	reader io.Reader
 	left   int64 // negative: there was more
+	time   time.Duration
+	late   *time.Timer // goes off when time is over
 	err    error
 }
 
@@ -284,7 +299,11 @@ func (b *bounded) Read(p []byte) (int, error) {
 	if b.left < 0 {
 		return 0, ErrTooLarge
 	}
+	began := time.Now()
+	b.late.Reset(b.time)
 	n, err := b.reader.Read(p[:min(int64(len(p)), b.left+1)])
+	b.late.Stop()
+	b.time -= time.Since(began)
 	if b.left -= int64(n); b.left < 0 {
 		return 0, ErrTooLarge
 	}
@@ -292,4 +311,20 @@ func (b *bounded) Read(p []byte) (int, error) {
 		b.err = err
 	}
 	return n, err
+}
+
+// judge makes an error of one that reading brought.
+func (b *bounded) judge(ctx context.Context, err error) error {
+	var own taken
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &own):
+		return backoff.Permanent(own)
+	case b.left < 0:
+		return backoff.Permanent(ErrTooLarge)
+	case b.err != nil:
+		return fmt.Errorf("%w: %s", ErrUnavailable, network(ctx, b.err))
+	}
+	return fmt.Errorf("%w: the answer is not the JSON that it should be", ErrUnavailable) // its text could quote it
 }

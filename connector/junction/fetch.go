@@ -28,9 +28,10 @@ var errShape = errors.New("the answer has not the form that is documented")
 // breaks off is asked for again: some messages then come twice, which changes
 // nothing, and are counted once. The error is connector.ErrKey, ErrRefused, ErrTooLarge,
 // ErrUnavailable or take's; that Junction does not know what was asked for is no
-// error.
+// error, but connector.ErrAbsent if it knew it a page before.
 func (c *Client) Fetch(ctx context.Context, q *connector.Query, take func(m *transforms.Message, rows int) error) (connector.Answer, error) {
 	f := &fetch{Query: q, take: take}
+	seen := map[string]bool{}
 	for cursor := ""; ; cursor = f.next {
 		before := f.answer.Rows
 		reply, err := c.get(ctx, requestOf(q, cursor), func(began time.Time, d *jx.Decoder) error {
@@ -42,19 +43,22 @@ func (c *Client) Fetch(ctx context.Context, q *connector.Query, take func(m *tra
 		})
 		f.answer.Requests += reply.requests
 		if errors.Is(err, connector.ErrAbsent) {
-			f.answer.Absent = f.answer.Began.IsZero()
-			if !f.answer.Absent {
-				return f.answer, err // of a later page
+			if cursor != "" {
+				return f.answer, err
 			}
-			f.answer.Began = reply.began
+			f.answer.Absent = true
+			if f.answer.Began.IsZero() { // it is not, after an answer that broke off
+				f.answer.Began = reply.began
+			}
 			return f.answer, nil
 		}
 		if err != nil || f.next == "" {
 			return f.answer, err
 		}
-		if f.next == cursor {
-			return f.answer, fmt.Errorf("GET %s: %w: the cursor of the next page is that of this one", q.Endpoint.Path, ErrUnavailable)
+		if seen[f.next] {
+			return f.answer, fmt.Errorf("GET %s: %w: the cursor of the next page is that of an earlier one", q.Endpoint.Path, ErrUnavailable)
 		}
+		seen[f.next] = true
 	}
 }
 
@@ -178,6 +182,9 @@ func (f *fetch) groups(d *jx.Decoder) error {
 		switch string(key) {
 		case "groups":
 			found = true
+			if d.Next() == jx.Null {
+				return d.Null()
+			}
 			return d.ObjBytes(func(d *jx.Decoder, provider []byte) error {
 				slug := string(provider)
 				return each(d, func(raw jx.Raw) error { return f.group(slug, raw) })
@@ -233,12 +240,12 @@ func (f *fetch) group(provider string, raw jx.Raw) error {
 		switch {
 		case err != nil:
 			return err
-		case name == "data" && value.Type() == jx.Array:
+		case name == "data":
 			samples = value
-		case name == "provider":
-			fields[0].raw = value
-		default:
+		case name != fields[0].name:
 			fields = append(fields, field{name, value})
+		case value.Type() != jx.Null:
+			fields[0].raw = value
 		}
 		return nil
 	})

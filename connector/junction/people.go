@@ -4,8 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"iter"
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
 
@@ -14,8 +16,12 @@ import (
 	"vitalsink/connector"
 )
 
-// pageOfPeople is how many are asked for at once, which is the most.
-const pageOfPeople = 500
+// pageOfPeople is how many are asked for at once, which is the most, and overlap
+// how many of them are those of the page before.
+const (
+	pageOfPeople = 500
+	overlap      = 20
+)
 
 // person is a user as the API has it.
 type person struct {
@@ -38,32 +44,37 @@ func (c *Client) Person(ctx context.Context, userID string) (connector.Person, e
 	return p.person(), err
 }
 
-// People are all users of the team. Who comes or goes while they are listed
-// moves the others to other pages, so then the list is read again.
+// People are all users of the team. Who goes while they are listed moves the
+// others to earlier pages. So each page begins within the one before, and if it
+// has nobody of those, what lies before it is read again: who was there all the
+// time is listed, as long as the others keep their order.
 func (c *Client) People(ctx context.Context) iter.Seq2[connector.Person, error] {
 	return func(yield func(connector.Person, error) bool) {
-		seen := map[string]bool{}
-		for {
-			total, changed := -1, false
-			for offset, more := 0, true; more; offset += pageOfPeople {
-				page, err := c.page(ctx, offset)
-				if err != nil {
-					yield(connector.Person{}, err)
-					return
-				}
-				changed = changed || total >= 0 && page.Total != total
-				total = page.Total
-				more = len(page.Users) > 0 && offset+pageOfPeople < total
-				for _, p := range page.Users {
-					if !seen[p.UserID] && !yield(p.person(), nil) {
-						return
-					}
-					seen[p.UserID] = true
-				}
+		seen, back := map[string]bool{}, 0
+		for offset := 0; ; {
+			page, err := c.page(ctx, offset)
+			if err == nil && back > attempts {
+				err = fmt.Errorf("GET /v2/user: %w: the pages do not follow on each other", ErrUnavailable)
 			}
-			if !changed {
+			if err != nil {
+				yield(connector.Person{}, err)
 				return
 			}
+			if offset > 0 && !slices.ContainsFunc(page.Users, func(p person) bool { return seen[p.UserID] }) {
+				offset, back = max(0, offset-pageOfPeople+overlap), back+1
+				continue
+			}
+			before := len(seen)
+			for _, p := range page.Users {
+				if !seen[p.UserID] && !yield(p.person(), nil) {
+					return
+				}
+				seen[p.UserID] = true
+			}
+			if offset+len(page.Users) >= page.Total || len(seen) == before && len(page.Users) <= overlap { // whatever the total
+				return
+			}
+			offset += max(1, len(page.Users)-overlap)
 		}
 	}
 }
@@ -116,6 +127,9 @@ func (c *Client) Workouts(ctx context.Context, q *connector.Query) (ids []string
 	return ids, err
 }
 
+// pathOfPulls is where Junction tells of its pulls of history.
+const pathOfPulls = "/v2/introspect/historical_pull"
+
 // Pulls are what Junction says of its pulls of a user's history.
 func (c *Client) Pulls(ctx context.Context, userID string) (all []connector.Pull, err error) {
 	type pull struct {
@@ -123,6 +137,7 @@ func (c *Client) Pulls(ctx context.Context, userID string) (all []connector.Pull
 		Start  string `json:"range_start"`
 		End    string `json:"range_end"`
 	}
+	seen := map[string]bool{}
 	for cursor := ""; ; {
 		var page struct {
 			Data []struct {
@@ -137,7 +152,7 @@ func (c *Client) Pulls(ctx context.Context, userID string) (all []connector.Pull
 		if cursor != "" {
 			query.Set("next_cursor", cursor)
 		}
-		if err := c.object(ctx, request{path: "/v2/introspect/historical_pull", query: query}, &page); err != nil {
+		if err := c.object(ctx, request{path: pathOfPulls, query: query}, &page); err != nil {
 			return all, err
 		}
 		for _, of := range page.Data {
@@ -147,10 +162,13 @@ func (c *Client) Pulls(ctx context.Context, userID string) (all []connector.Pull
 				}
 			}
 		}
-		if page.Next == "" || page.Next == "None" || page.Next == cursor { // "None" is in the documentation
+		if page.Next == "" || page.Next == "None" { // which is in the documentation
 			return all, nil
 		}
-		cursor = page.Next
+		if seen[page.Next] {
+			return all, fmt.Errorf("GET %s: %w: the cursor of the next page is that of an earlier one", pathOfPulls, ErrUnavailable)
+		}
+		cursor, seen[page.Next] = page.Next, true
 	}
 }
 
