@@ -81,10 +81,12 @@ type Backfill struct {
 	tally  tally
 
 	mu sync.Mutex
-	// answered are versions of notices that this process has answered: until
-	// that is folded, the warehouse shows them as if nobody had.
-	answered map[noticeKey]string
-	people   map[string]connector.Person
+	// answered are versions of notices that this process has answered, in the
+	// pass before or in this one: until that is folded, the warehouse shows them
+	// as if nobody had.
+	before, answered map[noticeKey]string
+	people           map[string]connector.Person
+	said             map[string]bool // what was logged in this pass
 }
 
 // noticeKey tells notices apart.
@@ -97,7 +99,7 @@ func keyOf(n *connector.Notice) noticeKey {
 func (b *Backfill) setDefaults() {
 	b.Parallel = cmp.Or(b.Parallel, defaultParallel)
 	b.outlet = newOutlet(b.Publisher, cmp.Or(b.RowRate, defaultRowRate), cmp.Or(b.MaxBytes, defaultMaxBytes))
-	b.answered, b.people = map[noticeKey]string{}, map[string]connector.Person{}
+	b.answered, b.people, b.said = map[noticeKey]string{}, map[string]connector.Person{}, map[string]bool{}
 }
 
 // work does tasks side by side. One that fails is left to another time, with a
@@ -142,8 +144,20 @@ func (b *Backfill) settle(ctx context.Context, t *task, fetched func()) error {
 		return err
 	}
 	b.tally.add(func(r *Result) { r.Failed += len(t.windows) - t.done; r.WindowsDone += len(t.windows) - t.done })
-	b.Log.Warn("could not be fetched; the next backfill tries again", "resource", t.endpoint.Resource, "error", err)
+	if b.isNew(t.endpoint.Resource, err) {
+		b.Log.Warn("could not be fetched, by now for one user at least; the next backfill tries again", "resource", t.endpoint.Resource, "error", err)
+	}
 	return nil
+}
+
+// isNew tells whether this has not been logged yet since the last pass began.
+func (b *Backfill) isNew(resource string, err error) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	what := resource + ": " + err.Error()
+	is := !b.said[what]
+	b.said[what] = true
+	return is
 }
 
 // finish waits until a shipment is safe, and records it.

@@ -33,6 +33,7 @@ func (f *Filter) wants(n *connector.Notice, resource string) bool {
 // answered now is left to the next time; Result tells how many.
 func (b *Backfill) Drain(ctx context.Context, notices Notices, filter Filter) error {
 	b.once.Do(b.setDefaults)
+	b.beginPass()
 	for after := ""; ; {
 		users, err := notices.UnansweredUsers(ctx, after)
 		if err != nil || len(users) == 0 {
@@ -45,6 +46,15 @@ func (b *Backfill) Drain(ctx context.Context, notices Notices, filter Filter) er
 			}
 		}
 	}
+}
+
+// beginPass forgets what the pass before logged, and what it answered, but for
+// what this one is still shown: no more is remembered than is not folded yet.
+func (b *Backfill) beginPass() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	clear(b.said)
+	b.before, b.answered = b.answered, map[noticeKey]string{}
 }
 
 // drainChunk answers the notices of some users.

@@ -112,7 +112,11 @@ func (b *Backfill) publish(ctx context.Context, m *transforms.Message) error {
 func (b *Backfill) wasAnswered(n *connector.Notice) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.answered[keyOf(n)] == n.Version
+	key := keyOf(n)
+	if b.before[key] == n.Version {
+		b.answered[key] = n.Version
+	}
+	return b.answered[key] == n.Version
 }
 
 // isStream tells whether a notice is about what no subscription delivers.

@@ -29,9 +29,15 @@ func (b *Backfill) taskOf(n *connector.Notice) (task, bool) {
 	}
 	endpoint, ok := b.Catalogue.Endpoint(resource)
 	t := task{person: n.Person, endpoint: endpoint, provider: n.Provider, workout: n.WorkoutID, notice: n}
+	if t.provider == unknownProvider {
+		t.provider = "" // ask for all
+	}
 	t.setWindows(n.Start, n.End)
 	return t, ok
 }
+
+// unknownProvider is that of events that name none, see the catalogue.
+const unknownProvider = "unknown"
 
 // streamResource is the resource of workouts' streams.
 const streamResource = "workout_stream"

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -41,11 +42,14 @@ var (
 	// ErrRefused: Junction does not answer this request, whoever asks how often.
 	ErrRefused = errors.New("Junction refuses the request") //nolint:staticcheck // a name begins it
 	// ErrTooLarge: the answer is larger than a Client reads.
-	ErrTooLarge = fmt.Errorf("the answer has more than %d bytes; ask for fewer days", mostAnswer)
+	ErrTooLarge = fmt.Errorf("the answer is larger than is read: more than %d MiB, or %d values of a stream", mostAnswer>>20, mostElements)
 	// ErrUnavailable: Junction did not answer as it should, however often it
 	// was asked. Later it may.
 	ErrUnavailable = errors.New("Junction does not answer as it should") //nolint:staticcheck // a name begins it
 )
+
+// keyForm is printable ASCII: what can stand in a header.
+var keyForm = regexp.MustCompile(`^[!-~]+$`)
 
 // Config says which API to ask, and how much.
 type Config struct {
@@ -75,6 +79,9 @@ func New(cfg Config) (*Client, error) {
 	base, err := parseBase(cfg.BaseURL)
 	if err != nil {
 		return nil, err
+	}
+	if !keyForm.MatchString(cfg.Key) {
+		return nil, errors.New("the API key is empty, or has characters that no key has")
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConnsPerHost = 64
@@ -227,7 +234,7 @@ func judge(resp *http.Response) error {
 	switch code := resp.StatusCode; {
 	case code == http.StatusOK:
 		return nil
-	case code == http.StatusUnauthorized, code == http.StatusForbidden:
+	case code == http.StatusUnauthorized:
 		return backoff.Permanent(connector.ErrKey)
 	case code == http.StatusNotFound:
 		return backoff.Permanent(connector.ErrAbsent)

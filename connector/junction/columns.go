@@ -10,6 +10,10 @@ import (
 	"github.com/go-faster/jx"
 )
 
+// mostElements is how many a stream has at most, all lists together: as many as
+// ten fields of three days have, with a sample a second.
+const mostElements = 3_000_000
+
 // timeField is the list of a stream whose elements are seconds since 1970.
 const timeField = "time"
 
@@ -18,7 +22,7 @@ const timeField = "time"
 func (f *fetch) columns(raw jx.Raw) error {
 	lists := map[string][]jx.Raw{}
 	fields := []field{{"workout_id", quoted(f.WorkoutID)}}
-	length := 0
+	length, elements := 0, 0
 	err := jx.DecodeBytes(raw).ObjBytes(func(d *jx.Decoder, key []byte) error {
 		name := string(key)
 		switch d.Next() {
@@ -32,9 +36,15 @@ func (f *fetch) columns(raw jx.Raw) error {
 			}
 			return err
 		}
-		var elements []jx.Raw
-		err := each(d, func(e jx.Raw) error { elements = append(elements, e); return nil })
-		lists[name], length = elements, max(length, len(elements))
+		var all []jx.Raw
+		err := each(d, func(e jx.Raw) error {
+			if elements++; elements > mostElements {
+				return taken{ErrTooLarge}
+			}
+			all = append(all, e)
+			return nil
+		})
+		lists[name], length = all, max(length, len(all))
 		return err
 	})
 	if err != nil {

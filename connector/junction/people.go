@@ -141,7 +141,6 @@ func (c *Client) Pulls(ctx context.Context, userID string) (all []connector.Pull
 	for cursor := ""; ; {
 		var page struct {
 			Data []struct {
-				UserID   string `json:"user_id"`
 				Provider map[string]struct {
 					Pulled map[string]pull `json:"pulled"`
 				} `json:"provider"`

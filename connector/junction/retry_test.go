@@ -100,7 +100,7 @@ func TestRetries(t *testing.T) {
 // TestRefusals: what another try would not change is not tried again.
 func TestRefusals(t *testing.T) {
 	for code, want := range map[int]error{
-		401: connector.ErrKey, 403: connector.ErrKey,
+		401: connector.ErrKey, 403: junction.ErrRefused,
 		400: junction.ErrRefused, 405: junction.ErrRefused, 410: junction.ErrRefused, 422: junction.ErrRefused,
 		204: junction.ErrRefused, 206: junction.ErrRefused, 304: junction.ErrRefused, 418: junction.ErrRefused,
 	} {

@@ -34,7 +34,7 @@ type junctionFlags struct {
 
 // client is one of the API.
 func (f junctionFlags) client() (*junction.Client, error) {
-	key := os.Getenv(keyVariable)
+	key := strings.TrimSpace(os.Getenv(keyVariable)) // files of secrets often end with a line break
 	if key == "" {
 		return nil, usage{fmt.Errorf("%s is not set: it holds the team's API key", keyVariable)}
 	}
@@ -47,7 +47,7 @@ func (f junctionFlags) client() (*junction.Client, error) {
 	}
 	c, err := junction.New(junction.Config{BaseURL: base, Key: key, Rate: f.RequestRate})
 	if err != nil {
-		return nil, usage{fmt.Errorf("--api-url: %w", err)}
+		return nil, usage{fmt.Errorf("--api-url and %s: %w", keyVariable, err)}
 	}
 	return c, nil
 }
