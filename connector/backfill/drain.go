@@ -2,10 +2,12 @@ package backfill
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
 	"github.com/google/uuid"
+	"golang.org/x/sync/errgroup"
 
 	"vitalsink/connector"
 	"vitalsink/schemas"
@@ -103,14 +105,23 @@ func (b *Backfill) forgetPeople() {
 	clear(b.people)
 }
 
+// mostRecords is how many records are on their way at once: each waits until it
+// is safe.
+const mostRecords = 500
+
 // mark records completions without fetching anything.
 func (b *Backfill) mark(ctx context.Context, marked map[string][]*connector.Notice) error {
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(mostRecords)
 	for user, of := range marked {
-		pulls, err := b.Source.Pulls(ctx, user)
-		if err != nil {
-			if ctx.Err() != nil {
-				return context.Cause(ctx)
-			}
+		pulls, err := b.Source.Pulls(gctx, user)
+		if gctx.Err() != nil {
+			break
+		}
+		if errors.Is(err, connector.ErrKey) {
+			return errors.Join(err, g.Wait())
+		}
+		if err != nil && b.isNew("introspection", err) {
 			b.Log.Warn("introspection does not answer; what it says is left out", "error", err)
 		}
 		for _, n := range of {
@@ -120,12 +131,10 @@ func (b *Backfill) mark(ctx context.Context, marked map[string][]*connector.Noti
 					r.pull = &pulls[i]
 				}
 			}
-			if err := b.publishRecord(ctx, recordOf(n, r)); err != nil {
-				return err
-			}
+			g.Go(func() error { return b.publishRecord(gctx, recordOf(n, r)) })
 		}
 	}
-	return nil
+	return errors.Join(g.Wait(), ctx.Err())
 }
 
 // Order is what somebody asks for by hand.

@@ -233,6 +233,9 @@ func (c *backfillCommand) Run(ctx context.Context, std streams, log *slog.Logger
 	if ctx.Err() != nil && (err == nil || errors.Is(err, context.Canceled)) && c.Every == 0 {
 		err = errors.New("stopped before the end; run it again for the rest")
 	}
+	if err != nil && f.backfill.Elapsed() == 0 {
+		return err // nothing was begun
+	}
 	return errors.Join(f.report(), err, f.verdict())
 }
 

@@ -287,3 +287,64 @@ func TestBackfill(t *testing.T) {
 		t.Errorf("%+v, and the stream is %q, want %q", third, got, want)
 	}
 }
+
+// TestBackfillByHand: a file that nobody announced anything in gets what is
+// named, and no more; failures exit with 3 or 1, and name nobody.
+func TestBackfillByHand(t *testing.T) {
+	t.Setenv(keyVariable, " sk_us_standin\n")
+	h := newHistory(t, 1, 2, junctiontest.Faults{})
+	user := h.population.People(mustCatalogue(t))[0].ID
+	file := filepath.Join(t.TempDir(), "new.duckdb")
+	by := func(args ...string) []string {
+		return append([]string{"--warehouse", "duckdb://" + file, "--from", "2026-03-01", "--to", "2026-03-04"}, args...)
+	}
+	if said := h.backfills(t, exitDone, by("--all-users", "--dry-run")...); !strings.Contains(said, "Nothing was done. There is to do:") {
+		t.Errorf("it says %q", said)
+	}
+	if _, err := os.Stat(file); err == nil {
+		t.Error("a dry run makes a file")
+	}
+	h.backfills(t, exitDone, by("--all-users", "--resource", "sleep", "--resource", "heartrate", "--resource", "device")...)
+	got := queried(t, file, "SELECT resource || ' ' || (count(*) > 1000) FROM store.timeseries GROUP BY resource UNION ALL SELECT 'sleep ' || count(*) FROM main.sleep UNION ALL SELECT 'devices ' || count(*) FROM main.devices ORDER BY ALL")
+	if want := []string{"devices 6", "heartrate true", "sleep 2"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+	h.backfills(t, exitDone, by("--user", user, "--resource", "workout_stream", "--resource", "workouts")...)
+	if n := queried(t, file, "SELECT (count(*) > 0)::VARCHAR FROM main.workout_stream_samples"); n[0] != "true" {
+		t.Error("streams of the workouts of a range are not fetched")
+	}
+	for name, test := range map[string]struct {
+		key, url string
+		code     int
+		says     string
+	}{
+		"wrong key":  {"sk_us_wrong", h.URL, exitFailed, "Junction does not accept the API key"},
+		"no such id": {"sk_us_standin", h.URL, exitFailed, "Junction knows nothing of it"},
+	} {
+		t.Setenv(keyVariable, test.key)
+		var out, errs strings.Builder
+		args := append([]string{"backfill", "--api-url", test.url}, by("--user", "9d57f370-0000-4000-8000-926b925f6f0e", "--resource", "sleep")...)
+		if code := execute(t.Context(), args, streams{nil, &out, &errs}); code != test.code || !strings.Contains(errs.String(), test.says) || strings.Contains(errs.String(), "9d57f370") {
+			t.Errorf("%s: exit code %d, want %d: %s", name, code, test.code, errs.String())
+		}
+	}
+}
+
+// TestBackfillRecordOnly: history that comes as events is marked, and nothing of
+// it is fetched, then or later.
+func TestBackfillRecordOnly(t *testing.T) {
+	t.Setenv(keyVariable, "sk_us_standin")
+	h := newHistory(t, 1, 1, junctiontest.Faults{})
+	file := loadedFile(t, h.sent)
+	r := result(t, h.backfills(t, exitDone, "--warehouse", "duckdb://"+file, "--record-only", "--json"))
+	if r.Answered != r.Notices || r.Windows > 2 || r.Notices < h.announced {
+		t.Errorf("%+v", r)
+	}
+	got := queried(t, file, "SELECT outcome || ' ' || coalesce(pull_status, '-') || ' ' || (count(*) > 10) FROM main.fetches WHERE notice = 'historical_pulls' GROUP BY outcome, pull_status")
+	if !slices.Equal(got, []string{"recorded success true"}) {
+		t.Errorf("%q", got)
+	}
+	if r := result(t, h.backfills(t, exitDone, "--warehouse", "duckdb://"+file, "--json")); r.Notices != 0 {
+		t.Errorf("then %+v", r)
+	}
+}
