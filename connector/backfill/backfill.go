@@ -36,6 +36,9 @@ type Directory interface {
 	Person(ctx context.Context, userID string) (connector.Person, error)
 	// People are all.
 	People(ctx context.Context) iter.Seq2[connector.Person, error]
+	// Team is the one whose people these are, "" if that is not known. An error
+	// says that nothing can be asked.
+	Team(ctx context.Context) (string, error)
 }
 
 // Notices are those of a warehouse. It shows what is folded.
@@ -87,6 +90,7 @@ type Backfill struct {
 	before, answered map[noticeKey]string
 	people           map[string]connector.Person
 	said             map[string]bool // what was logged in this pass
+	team             string
 }
 
 // noticeKey tells notices apart.
@@ -144,17 +148,16 @@ func (b *Backfill) settle(ctx context.Context, t *task, fetched func()) error {
 		return err
 	}
 	b.tally.add(func(r *Result) { r.Failed += len(t.windows) - t.done; r.WindowsDone += len(t.windows) - t.done })
-	if b.isNew(t.endpoint.Resource, err) {
+	if b.isNew(t.endpoint.Resource + ": " + err.Error()) {
 		b.Log.Warn("could not be fetched, by now for one user at least; the next backfill tries again", "resource", t.endpoint.Resource, "error", err)
 	}
 	return nil
 }
 
 // isNew tells whether this has not been logged yet since the last pass began.
-func (b *Backfill) isNew(resource string, err error) bool {
+func (b *Backfill) isNew(what string) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	what := resource + ": " + err.Error()
 	is := !b.said[what]
 	b.said[what] = true
 	return is

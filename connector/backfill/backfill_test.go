@@ -172,8 +172,8 @@ func TestDrain(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if again := s.server.Requests(junctiontest.AnyKind); again != first {
-		t.Errorf("%d requests for what is answered", again-first)
+	if again := s.server.Requests(junctiontest.AnyKind); again != first+3 { // whose key it is
+		t.Errorf("%d requests for what is answered", again-first-3)
 	}
 	s.board.notices[1].Version = "v9"
 	if err := s.Drain(t.Context(), s.board, backfill.Filter{}); err != nil || s.outcomes() != want+", sleep fetched" {
@@ -307,6 +307,30 @@ func TestRecordOnly(t *testing.T) {
 	i := slices.IndexFunc(s.records, func(r map[string]any) bool { return r["resource"] == "heartrate" })
 	if r := s.records[i]; r["pull_status"] != "retrying" || r["pull_start"] != "2026-01-01T00:00:00Z" || r["pull_end"] != "2026-01-10T00:00:00Z" {
 		t.Errorf("%v", r)
+	}
+}
+
+// TestOtherTeams: what was announced for people of another team is left alone,
+// and a server that knows nothing at all is not taken for a Junction.
+func TestOtherTeams(t *testing.T) {
+	s := newScene(t, junctiontest.Config{})
+	for i := range s.board.notices {
+		s.board.notices[i].Person.TeamID = s.people[0].TeamID
+	}
+	s.board.notices[0].Person.TeamID = "another team"
+	if err := s.Drain(t.Context(), s.board, backfill.Filter{}); err != nil || s.Result().Notices != 5 || s.Result().Answered != 5 {
+		t.Errorf("%v, %+v", err, s.Result())
+	}
+	nobody := newProxy(t, s.server.URL, func(*http.Request) http.Handler { return http.NotFoundHandler() })
+	client, err := junction.New(junction.Config{BaseURL: nobody, Key: s.server.Key, Rate: 10_000, Patience: time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close() //nolint:errcheck // it has none
+	s.Source, s.Directory = client, client
+	before := len(s.records)
+	if err := s.Drain(t.Context(), s.board, backfill.Filter{}); !errors.Is(err, connector.ErrAbsent) || len(s.records) != before {
+		t.Errorf("%v, %d more records", err, len(s.records)-before)
 	}
 }
 

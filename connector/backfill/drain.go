@@ -35,7 +35,9 @@ func (f *Filter) wants(n *connector.Notice, resource string) bool {
 // answered now is left to the next time; Result tells how many.
 func (b *Backfill) Drain(ctx context.Context, notices Notices, filter Filter) error {
 	b.once.Do(b.setDefaults)
-	b.beginPass()
+	if err := b.beginPass(ctx); err != nil {
+		return err
+	}
 	for after := ""; ; {
 		users, err := notices.UnansweredUsers(ctx, after)
 		if err != nil || len(users) == 0 {
@@ -52,11 +54,27 @@ func (b *Backfill) Drain(ctx context.Context, notices Notices, filter Filter) er
 
 // beginPass forgets what the pass before logged, and what it answered, but for
 // what this one is still shown: no more is remembered than is not folded yet.
-func (b *Backfill) beginPass() {
+func (b *Backfill) beginPass(ctx context.Context) (err error) {
+	if !b.DryRun {
+		if b.team, err = b.Directory.Team(ctx); err != nil {
+			return err
+		}
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	clear(b.said)
 	b.before, b.answered = b.answered, map[noticeKey]string{}
+	return nil
+}
+
+// isForeign tells whether a notice is of another team, whose people the key does
+// not know: one topic can carry several. A backfill with their key answers it.
+func (b *Backfill) isForeign(n *connector.Notice) bool {
+	foreign := b.team != "" && n.Person.TeamID != "" && n.Person.TeamID != b.team
+	if foreign && b.isNew("teams") {
+		b.Log.Info("what was announced for other teams is left to backfills with their keys")
+	}
+	return foreign
 }
 
 // drainChunk answers the notices of some users.
@@ -71,7 +89,7 @@ func (b *Backfill) drainChunk(ctx context.Context, notices Notices, filter Filte
 	for i := range all {
 		n := &all[i]
 		t, ok := b.taskOf(n)
-		if b.wasAnswered(n) || !filter.wants(n, t.endpoint.Resource) {
+		if b.wasAnswered(n) || b.isForeign(n) || !filter.wants(n, t.endpoint.Resource) {
 			continue
 		}
 		seen[n.Person.UserID] = true
@@ -121,7 +139,7 @@ func (b *Backfill) mark(ctx context.Context, marked map[string][]*connector.Noti
 		if errors.Is(err, connector.ErrKey) {
 			return errors.Join(err, g.Wait())
 		}
-		if err != nil && b.isNew("introspection", err) {
+		if err != nil && b.isNew("introspection: " + err.Error()) {
 			b.Log.Warn("introspection does not answer; what it says is left out", "error", err)
 		}
 		for _, n := range of {
@@ -148,6 +166,9 @@ type Order struct {
 // Fetch does what somebody asks for by hand.
 func (b *Backfill) Fetch(ctx context.Context, o Order) error {
 	b.once.Do(b.setDefaults)
+	if err := b.beginPass(ctx); err != nil {
+		return err
+	}
 	people, err := b.peopleOf(ctx, o.Users)
 	if err != nil {
 		return err

@@ -52,7 +52,7 @@ func (c *Client) People(ctx context.Context) iter.Seq2[connector.Person, error] 
 	return func(yield func(connector.Person, error) bool) {
 		seen, back := map[string]bool{}, 0
 		for offset := 0; ; {
-			page, err := c.page(ctx, offset)
+			page, err := c.page(ctx, offset, pageOfPeople)
 			if err == nil && back > attempts {
 				err = fmt.Errorf("GET /v2/user: %w: the pages do not follow on each other", ErrUnavailable)
 			}
@@ -79,15 +79,32 @@ func (c *Client) People(ctx context.Context) iter.Seq2[connector.Person, error] 
 	}
 }
 
+// Team is that of the key, "" if it has no users. It is also how to find out
+// that there is such an API, and the key is its: an address that answers
+// everything with 404 would be taken for a Junction that has nothing.
+func (c *Client) Team(ctx context.Context) (string, error) {
+	page, err := c.page(ctx, 0, 1)
+	if errors.Is(err, connector.ErrAbsent) {
+		err = fmt.Errorf("%w; is this Junction's API?", err)
+	}
+	if err != nil || len(page.Users) == 0 {
+		return "", err
+	}
+	return page.Users[0].TeamID, nil
+}
+
 type peoplePage struct {
 	Users []person `json:"users"`
 	Total int      `json:"total"`
 }
 
-func (c *Client) page(ctx context.Context, offset int) (p peoplePage, err error) {
+func (c *Client) page(ctx context.Context, offset, limit int) (p peoplePage, err error) {
 	err = c.object(ctx, request{path: "/v2/user", query: url.Values{
-		"offset": {strconv.Itoa(offset)}, "limit": {strconv.Itoa(pageOfPeople)},
+		"offset": {strconv.Itoa(offset)}, "limit": {strconv.Itoa(limit)},
 	}}, &p)
+	if err == nil && p.Users == nil {
+		err = fmt.Errorf("GET /v2/user: %w: %w", ErrUnavailable, errShape)
+	}
 	return p, err
 }
 

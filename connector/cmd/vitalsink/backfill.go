@@ -227,10 +227,16 @@ func (c *backfillCommand) Run(ctx context.Context, std streams, log *slog.Logger
 		},
 	}
 	defer client.Close() //nolint:errcheck // it has none
-	stop := showProgress(std.err, f.progress)
+	stop := func() {}
+	if c.Every == 0 || terminalWidth(std.err) > 0 { // where nobody watches, a service is quiet
+		stop = showProgress(std.err, f.progress)
+	}
 	err = f.run(ctx)
 	stop()
-	if ctx.Err() != nil && (err == nil || errors.Is(err, context.Canceled)) && c.Every == 0 {
+	if ctx.Err() != nil && (err == nil || errors.Is(err, context.Canceled)) {
+		if c.Every > 0 {
+			return f.report() // it was to go on until now
+		}
 		err = errors.New("stopped before the end; run it again for the rest")
 	}
 	if err != nil && f.backfill.Elapsed() == 0 {
