@@ -139,7 +139,7 @@ func (b *Backfill) mark(ctx context.Context, marked map[string][]*connector.Noti
 		if errors.Is(err, connector.ErrKey) {
 			return errors.Join(err, g.Wait())
 		}
-		if err != nil && b.isNew("introspection: " + err.Error()) {
+		if err != nil && b.isNew("introspection: "+err.Error()) {
 			b.Log.Warn("introspection does not answer; what it says is left out", "error", err)
 		}
 		for _, n := range of {

@@ -172,8 +172,10 @@ func TestBackfillAmongLiveEvents(t *testing.T) {
 	l := newLive(t, h, topic)
 	meanwhile := l.meanwhile
 	h.before.Store(&meanwhile)
-	backfill := func() *process {
-		p := w.remote("backfill", "--api-url", h.URL, "--request-rate", "200", "--topic", "pubsub://"+demoProject+"/"+path.Base(demoTopic), "--json")
+	backfill := func(more ...string) *process {
+		p := w.remote(append([]string{
+			"backfill", "--api-url", h.URL, "--request-rate", "200", "--topic", "pubsub://" + demoProject + "/" + path.Base(demoTopic), "--json",
+		}, more...)...)
 		p.Env = append(p.Env, emulator+"="+w.address, keyVariable+"="+h.Key)
 		p.start(t)
 		return p
@@ -196,4 +198,7 @@ func TestBackfillAmongLiveEvents(t *testing.T) {
 	if err := again.Wait(); err != nil || !strings.Contains(again.wrote.String(), `"notices":0,`) {
 		t.Errorf("another backfill: %v\n%s", err, again.wrote.String())
 	}
+	forever := backfill("--every", "1h")
+	await(t, "a pass", func() bool { return strings.Contains(forever.wrote.String(), "a pass is done") })
+	forever.terminate(t)
 }
