@@ -53,6 +53,12 @@ type Notices interface {
 	Leftovers(ctx context.Context, since time.Time) ([]connector.Leftover, error)
 }
 
+// History is what a warehouse knows of what was fetched by hand.
+type History interface {
+	// FetchedByHand are subjects of that, by user.
+	FetchedByHand(ctx context.Context, users []string) (map[string][]string, error)
+}
+
 // Defaults of a Backfill.
 const (
 	defaultParallel = 4

@@ -372,11 +372,26 @@ func TestByHand(t *testing.T) {
 	if err := s.Fetch(t.Context(), order); err != nil {
 		t.Fatal(err)
 	}
-	if r := s.Result(); r.Users != 2 || r.Windows != 2*13+2 || r.WindowsDone != r.Windows || r.Rows != 4 || len(s.records) != 0 {
+	if r := s.Result(); r.Users != 2 || r.Windows != 2*13+2 || r.WindowsDone != r.Windows || r.Rows != 4 || len(s.records) != 4 || r.Answered != 0 {
 		t.Errorf("%+v", r)
+	}
+	order.Finished = finished{s.people[0].ID: {"sleep//1740873600000000/1772409600000000"}}
+	if err := s.Fetch(t.Context(), order); err != nil || s.Result().WindowsDone != 2*(2*13+2)-13 || len(s.records) != 7 {
+		t.Errorf("all but one is not finished: %v, %+v", err, s.Result())
 	}
 	order.Users = []string{"00000000-0000-4000-8000-000000000000"}
 	if err := s.Fetch(t.Context(), order); !errors.Is(err, connector.ErrAbsent) {
 		t.Errorf("%v", err)
 	}
+}
+
+// finished are subjects by user.
+type finished map[string][]string
+
+func (f finished) FetchedByHand(_ context.Context, users []string) (map[string][]string, error) {
+	some := map[string][]string{}
+	for _, u := range users {
+		some[u] = f[u]
+	}
+	return some, nil
 }

@@ -155,68 +155,6 @@ func (b *Backfill) mark(ctx context.Context, marked map[string][]*connector.Noti
 	return errors.Join(g.Wait(), ctx.Err())
 }
 
-// Order is what somebody asks for by hand.
-type Order struct {
-	Users     []string // none for all
-	Endpoints []schemas.Endpoint
-	Providers []string // none for all
-	From, To  time.Time
-}
-
-// Fetch does what somebody asks for by hand.
-func (b *Backfill) Fetch(ctx context.Context, o Order) error {
-	b.once.Do(b.setDefaults)
-	if err := b.beginPass(ctx); err != nil {
-		return err
-	}
-	people, err := b.peopleOf(ctx, o.Users)
-	if err != nil {
-		return err
-	}
-	b.tally.add(func(r *Result) { r.Users = len(people) })
-	providers := o.Providers
-	if len(providers) == 0 {
-		providers = []string{""}
-	}
-	for chunk := range slices.Chunk(people, chunkUsers) {
-		var tasks []task
-		for _, p := range chunk {
-			for _, e := range o.Endpoints {
-				for _, provider := range providers {
-					t := task{person: p, endpoint: e, provider: provider}
-					t.setWindows(o.From, o.To)
-					tasks = append(tasks, t)
-				}
-			}
-		}
-		if err := b.work(ctx, tasks); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// peopleOf are the people with these ids, or all.
-func (b *Backfill) peopleOf(ctx context.Context, ids []string) (people []connector.Person, err error) {
-	for _, id := range ids {
-		p, err := b.Directory.Person(ctx, id)
-		if err != nil {
-			return nil, err
-		}
-		people = append(people, p)
-	}
-	if len(ids) > 0 {
-		return people, nil
-	}
-	for p, err := range b.Directory.People(ctx) {
-		if err != nil {
-			return nil, err
-		}
-		people = append(people, p)
-	}
-	return people, nil
-}
-
 const (
 	// sweepTime is how far back a sweep looks for fetches: one that was not
 	// swept within it, since nothing was folded, has to be fetched again.

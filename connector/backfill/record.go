@@ -21,6 +21,7 @@ const (
 	recorded = "recorded"
 
 	streamOfWorkout = "workouts"
+	byHand          = "command"
 )
 
 func outcomeOf(a connector.Answer) string {
@@ -90,6 +91,9 @@ func (b *Backfill) publishRecord(ctx context.Context, r *record) error {
 	m := transforms.NewMessage(uuid.NewString(), eventType, time.Now().UTC().Truncate(time.Microsecond), body)
 	if err := b.publish(ctx, &m); err != nil || r.of == nil {
 		return err
+	}
+	if r.notice == byHand {
+		return nil
 	}
 	b.mu.Lock()
 	b.answered[keyOf(r.of)] = r.version

@@ -14,11 +14,10 @@ type task struct {
 	person   connector.Person
 	endpoint schemas.Endpoint
 	provider string
-	workout  string   // whose stream is to be fetched
-	windows  []window // one, of no days, where the endpoint takes none
-	done     int      // windows
-	// notice is what is answered; nil if somebody asked by hand.
-	notice *connector.Notice
+	workout  string            // whose stream is to be fetched
+	windows  []window          // one, of no days, where the endpoint takes none
+	done     int               // windows
+	notice   *connector.Notice // that is answered; one of our own if somebody asked by hand
 }
 
 // taskOf is what answers a notice; false if there is nowhere to ask.
@@ -93,9 +92,7 @@ func (b *Backfill) do(ctx context.Context, t *task) (all []pending, err error) {
 		t.done++
 		b.tally.add(func(r *Result) { r.window(answer) })
 	}
-	if t.notice != nil {
-		main.record = recordOf(t.notice, record{person: t.person, resource: t.endpoint.Resource, answer: sum, outcome: outcomeOf(sum)})
-	}
+	main.record = recordOf(t.notice, record{person: t.person, resource: t.endpoint.Resource, answer: sum, outcome: outcomeOf(sum)})
 	return all, nil
 }
 

@@ -94,6 +94,21 @@ func (w *Warehouse) Leftovers(ctx context.Context, since time.Time) (all []conne
 	return all, err
 }
 
+// FetchedByHand are subjects of what somebody has had fetched by hand, by user.
+func (w *Warehouse) FetchedByHand(ctx context.Context, users []string) (map[string][]string, error) {
+	all := map[string][]string{}
+	err := w.look(ctx, schemas.FetchesTable, "fetched_by_hand.sql", nil, func(row []bigquery.Value) error {
+		var user, subject string
+		if err := scan(row[0], &user); err != nil {
+			return err
+		}
+		err := scan(row[1], &subject)
+		all[user] = append(all[user], subject)
+		return err
+	}, bigquery.QueryParameter{Name: "users", Value: users})
+	return all, err
+}
+
 // look runs a query on the latest tables.
 func (w *Warehouse) look(ctx context.Context, table, file string, names any, f func([]bigquery.Value) error, parameters ...bigquery.QueryParameter) error {
 	text, err := w.statements.render(file, names)

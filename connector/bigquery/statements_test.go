@@ -85,6 +85,7 @@ func renderAll(t *testing.T) map[string]string {
 	render("unanswered", "unanswered.sql", noticeNames{Users: true})
 	render("fetched_streams", "fetched_streams.sql", nil)
 	render("leftovers", "leftovers.sql", noticeNames{Most: leftoversAtOnce})
+	render("fetched_by_hand", "fetched_by_hand.sql", nil)
 	render("books", "books.sql", namesOfBooks(c, connector.Window{Since: mustDay("2026-11-23")}))
 	render("billed", "billed.sql", mustDay("2026-11-23"))
 	for _, table := range []string{"timeseries", "sleep", "devices", "quarantine"} {

@@ -178,3 +178,23 @@ func (s *suite) leftovers(t *testing.T) {
 		t.Errorf("of fetches later than any: %v, %v", later, err)
 	}
 }
+
+// fetchedByHand: what somebody had fetched by hand, and nothing that was
+// announced, by user.
+func (s *suite) fetchedByHand(t *testing.T) {
+	w := s.open(t)
+	by := func(id, notice, user, resource string) transforms.Message {
+		n := connector.Notice{Table: notice, Person: connector.Person{UserID: user}, Resource: resource, Start: noon, End: noon.Add(time.Hour)}
+		return answered(t, id, n, noon, 1)
+	}
+	s.ingest(t, w, 1, by("1", "command", "u1", "sleep"), by("2", "command", "u1", "hrv"), by("3", "command", "u2", "hrv"), by("4", schemas.PullsTable, "u3", "hrv"))
+	s.fold(t, w)
+	got, err := w.FetchedByHand(t.Context(), []string{"u1", "u3", "u4"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := fmt.Sprint([]string{fmt.Sprintf("hrv//%d/%d", noon.UnixMicro(), noon.Add(time.Hour).UnixMicro()), fmt.Sprintf("sleep//%d/%d", noon.UnixMicro(), noon.Add(time.Hour).UnixMicro())})
+	if len(got) != 1 || fmt.Sprint(got["u1"]) != want {
+		t.Errorf("%v, want %s of u1", got, want)
+	}
+}

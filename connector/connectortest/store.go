@@ -36,6 +36,7 @@ type notices interface {
 	UnansweredUsers(ctx context.Context, after string) ([]string, error)
 	Unanswered(ctx context.Context, users []string) ([]connector.Notice, error)
 	Leftovers(ctx context.Context, since time.Time) ([]connector.Leftover, error)
+	FetchedByHand(ctx context.Context, users []string) (map[string][]string, error)
 }
 
 // scope is a part of a test with an end of its own, so that a test that opens

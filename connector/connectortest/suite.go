@@ -39,6 +39,7 @@ func Run(t *testing.T, open func(t testing.TB) Store) {
 		"tombstone":                      s.tombstone,
 		"notices":                        s.notices,
 		"leftovers":                      s.leftovers,
+		"fetched by hand":                s.fetchedByHand,
 		"fence":                          s.fence,
 		"empty fence":                    s.emptyFence,
 		"batch is taken once":            s.takenOnce,

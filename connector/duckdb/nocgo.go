@@ -44,6 +44,11 @@ func (w *Warehouse) Leftovers(context.Context, time.Time) ([]connector.Leftover,
 	return nil, ErrNoDuckDB
 }
 
+// FetchedByHand returns ErrNoDuckDB.
+func (w *Warehouse) FetchedByHand(context.Context, []string) (map[string][]string, error) {
+	return nil, ErrNoDuckDB
+}
+
 // Close does nothing.
 func (w *Warehouse) Close() error { return nil }
 

@@ -64,6 +64,18 @@ func (w *Warehouse) Leftovers(ctx context.Context, since time.Time) (all []conne
 	return all, err
 }
 
+// FetchedByHand are subjects of what somebody has had fetched by hand, by user.
+func (w *Warehouse) FetchedByHand(ctx context.Context, users []string) (map[string][]string, error) {
+	all := map[string][]string{}
+	err := w.look(ctx, "fetched_by_hand.sql", nil, func(rows *sql.Rows) error {
+		var user, subject string
+		err := rows.Scan(&user, &subject)
+		all[user] = append(all[user], subject)
+		return err
+	}, users)
+	return all, err
+}
+
 // look runs a query on the latest tables.
 func (w *Warehouse) look(ctx context.Context, file string, names any, f func(*sql.Rows) error, args ...any) error {
 	return w.use(ctx, func(s *store) error {

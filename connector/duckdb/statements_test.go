@@ -71,6 +71,7 @@ func statements(t *testing.T) map[string]string {
 	r.add("unanswered_users")(r.render("unanswered.sql", noticeNames{Most: usersAtOnce}))
 	r.add("unanswered")(r.render("unanswered.sql", noticeNames{Users: true}))
 	r.add("leftovers")(r.render("leftovers.sql", noticeNames{Most: leftoversAtOnce}))
+	r.add("fetched_by_hand")(r.render("fetched_by_hand.sql", nil))
 	r.add("books")(r.render("books.sql", r.booksNames()))
 	r.add("fences")(r.render("fences.sql", r.fenceNames()))
 	for _, name := range []string{schemas.BatchesTable, schemas.MergesTable} {

@@ -88,6 +88,7 @@ type backfillCommand struct {
 	AllUsers   bool          `help:"With --from: all users of the team."`
 	Resource   []string      `placeholder:"NAME" help:"Only this resource, such as sleep or heartrate. May be given several times. Default all."`
 	Provider   []string      `placeholder:"NAME" help:"Only what this provider has, by its slug, such as oura. May be given several times. Default all."`
+	Resume     bool          `help:"With --from: leave out what a backfill with the same --from, --to and --provider has finished before, as far as it is folded."`
 	RecordOnly bool          `help:"Fetch no history, only mark it as dealt with: for a subscription with push_historical_data, whose history comes as events. Streams of workouts are fetched all the same."`
 	DryRun     bool          `help:"Say what there is to be done, and do nothing."`
 	Every      time.Duration `placeholder:"TIME" help:"Go on, and look for what Junction announced this often, until told to stop. Needs --topic. Default: once."`
@@ -117,7 +118,7 @@ By hand, whatever was announced:
 
   vitalsink backfill --from 2026-01-01 --to 2026-03-31 --all-users --resource sleep
 
-The environment and region are those of the API key.`
+If that was stopped, the same with --resume does the rest. The environment and region are those of the API key.`
 }
 
 // byHand tells whether somebody says what to fetch.
@@ -137,6 +138,9 @@ func (c *backfillCommand) check(catalogue *schemas.Catalogue, into location) err
 	wrong(c.byHand() && !c.AllUsers && len(c.User) == 0, "--from: give --user or --all-users")
 	wrong(c.AllUsers && len(c.User) > 0, "give --user or --all-users, not both")
 	wrong(!c.byHand() && (c.AllUsers || c.To != ""), "--all-users and --to are for a backfill by hand: give --from")
+	wrong(!c.byHand() && c.Resume, "--resume is for a backfill by hand, and others always go on: leave it out")
+	wrong(c.Resume && c.DryRun, "give --resume or --dry-run, not both")
+	wrong(c.Resume && c.Topic != "" && !into.isBigQuery(), "--resume: what is finished is read from the warehouse: with --topic, give that of run with --warehouse, in BigQuery")
 	wrong(c.byHand() && c.RecordOnly, "--record-only is about what Junction announced: leave --from out")
 	wrong(c.Every != 0 && (c.byHand() || c.DryRun || c.Topic == ""), "--every: only with --topic, and without --from and --dry-run")
 	wrong(c.Every != 0 && c.Every < time.Minute, "--every must be 1m or more")
@@ -289,7 +293,7 @@ func (f *filling) toTopic(ctx context.Context) (err error) {
 		return err
 	}
 	f.backfill.Publisher = topic
-	if f.byHand() {
+	if f.byHand() && !f.Resume {
 		return f.backfill.Fetch(ctx, f.order)
 	}
 	_, w, err := f.into.open(ctx)
@@ -297,6 +301,10 @@ func (f *filling) toTopic(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, w.Close()) }()
+	if f.byHand() {
+		f.order.Finished = w
+		return f.backfill.Fetch(ctx, f.order)
+	}
 	for {
 		err := f.pass(ctx, w)
 		if f.Every == 0 || ctx.Err() != nil || errors.Is(err, connector.ErrKey) {

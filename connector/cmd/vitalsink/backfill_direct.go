@@ -52,6 +52,9 @@ func hasStreams(e schemas.Endpoint) bool { return e.Form == schemas.FormColumns 
 
 func (d *direct) do(ctx context.Context) error {
 	if d.byHand() {
+		if d.Resume {
+			d.order.Finished = d.warehouse
+		}
 		return d.backfill.Fetch(ctx, d.order)
 	}
 	return d.pass(ctx, d.warehouse)

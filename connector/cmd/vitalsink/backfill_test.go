@@ -309,6 +309,10 @@ func TestBackfillByHand(t *testing.T) {
 	if want := []string{"devices 6", "heartrate true", "sleep 2"}; !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
 	}
+	again := result(t, h.backfills(t, exitDone, by("--all-users", "--resource", "sleep", "--resource", "hrv", "--resume", "--json")...))
+	if again.Windows != 1 || again.WindowsDone != 1 {
+		t.Errorf("what is finished is fetched again: %+v", again)
+	}
 	h.backfills(t, exitDone, by("--user", user, "--resource", "workout_stream", "--resource", "workouts")...)
 	if n := queried(t, file, "SELECT (count(*) > 0)::VARCHAR FROM main.workout_stream_samples"); n[0] != "true" {
 		t.Error("streams of the workouts of a range are not fetched")

@@ -115,6 +115,7 @@ type warehouse interface {
 	connector.Warehouse
 	replay.Quarantine
 	backfill.Notices
+	backfill.History
 	connector.Bookkeeper
 	io.Closer
 }
