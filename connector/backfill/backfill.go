@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 	"log/slog"
 	"sync"
@@ -23,8 +24,9 @@ type Source interface {
 	// many records are in each. A message may come twice. It is no error if the
 	// source does not know what was asked for.
 	Fetch(ctx context.Context, q *connector.Query, take func(m *transforms.Message, rows int) error) (connector.Answer, error)
-	// Workouts are the ids of those that a query asks for.
-	Workouts(ctx context.Context, q *connector.Query) ([]string, error)
+	// Workouts are the ids of those that a query asks for; of the answer there
+	// are no rows.
+	Workouts(ctx context.Context, q *connector.Query) ([]string, connector.Answer, error)
 	// Pulls are what the source says of its pulls of a user's history.
 	Pulls(ctx context.Context, userID string) ([]connector.Pull, error)
 }
@@ -95,7 +97,9 @@ type Backfill struct {
 	// as if nobody had.
 	before, answered map[noticeKey]string
 	people           map[string]connector.Person
-	said             map[string]bool // what was logged in this pass
+	streams          map[string]connector.Answer // of workouts, among the people of now
+	said             map[string]bool             // what was logged in this pass
+	failures         int                         // tasks that failed, one after the other
 	team             string
 }
 
@@ -110,6 +114,7 @@ func (b *Backfill) setDefaults() {
 	b.Parallel = cmp.Or(b.Parallel, defaultParallel)
 	b.outlet = newOutlet(b.Publisher, cmp.Or(b.RowRate, defaultRowRate), cmp.Or(b.MaxBytes, defaultMaxBytes))
 	b.answered, b.people, b.said = map[noticeKey]string{}, map[string]connector.Person{}, map[string]bool{}
+	b.streams = map[string]connector.Answer{}
 }
 
 // work does tasks side by side. One that fails is left to another time, with a
@@ -145,6 +150,7 @@ func (b *Backfill) settle(ctx context.Context, t *task, fetched func()) error {
 			err = pendingErr
 		}
 	}
+	failures := b.failed(err)
 	switch {
 	case err == nil:
 		return nil
@@ -157,7 +163,24 @@ func (b *Backfill) settle(ctx context.Context, t *task, fetched func()) error {
 	if b.isNew(t.endpoint.Resource + ": " + err.Error()) {
 		b.Log.Warn("could not be fetched, by now for one user at least; the next backfill tries again", "resource", t.endpoint.Resource, "error", err)
 	}
+	if failures >= mostFailures {
+		return fmt.Errorf("%d resources in a row could not be fetched, the last since: %w", failures, err)
+	}
 	return nil
+}
+
+// mostFailures is how many tasks may fail one after the other: then nobody is
+// there, and it is no use to go on.
+const mostFailures = 20
+
+// failed counts failures in a row.
+func (b *Backfill) failed(err error) int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.failures++; err == nil {
+		b.failures = 0
+	}
+	return b.failures
 }
 
 // isNew tells whether this has not been logged yet since the last pass began.

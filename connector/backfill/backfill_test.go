@@ -277,9 +277,54 @@ func TestOddNotices(t *testing.T) {
 	if err := s.Drain(t.Context(), s.board, backfill.Filter{}); err != nil {
 		t.Fatal(err)
 	}
-	const want = "../secrets absent, hrv absent, skin_conductance absent, sleep absent, sleep fetched, workout_stream fetched, workout_stream fetched"
-	if s.outcomes() != want || s.Result().Failed > 0 {
+	const want = "../secrets absent, hrv outside, skin_conductance absent, sleep absent, sleep fetched, workout_stream fetched, workout_stream fetched"
+	if r := s.Result(); s.outcomes() != want || r.Failed > 0 || r.WindowsDone != r.Windows || r.Absent != 2 {
 		t.Errorf("%s, want %s; %+v\n%s", s.outcomes(), want, s.Result(), s.log.String())
+	}
+}
+
+// TestNobodyIsThere: after twenty failures in a row it gives up, and says why.
+func TestNobodyIsThere(t *testing.T) {
+	s := newScene(t, junctiontest.Config{})
+	gone := newProxy(t, s.server.URL, func(r *http.Request) http.Handler {
+		if strings.Contains(r.URL.Path, "/timeseries/") {
+			return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadRequest) })
+		}
+		return nil
+	})
+	client, err := junction.New(junction.Config{BaseURL: gone, Key: s.server.Key, Rate: 10_000, Patience: time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close() //nolint:errcheck // it has none
+	s.Source, s.board.notices, s.Parallel = client, nil, 1
+	start := time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC)
+	for i := range 30 {
+		s.announce(s.people[0].ID, "hrv", start, start.AddDate(0, 0, i))
+	}
+	err = s.Drain(t.Context(), s.board, backfill.Filter{})
+	if err == nil || !strings.Contains(err.Error(), "20 resources in a row") || !strings.Contains(err.Error(), "status 400") || s.Result().WindowsDone > 25 {
+		t.Errorf("%v, %+v", err, s.Result())
+	}
+}
+
+// TestStreamsOnce: streams that are announced one by one and as a pull are
+// fetched once, and each notice is answered.
+func TestStreamsOnce(t *testing.T) {
+	s := newScene(t, junctiontest.Config{})
+	s.board.notices = nil
+	start := time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC)
+	s.announce(s.people[1].ID, "workout_stream", start, start.AddDate(0, 0, 1))
+	if err := s.Drain(t.Context(), s.board, backfill.Filter{}); err != nil {
+		t.Fatal(err)
+	}
+	rows := s.Result().Rows
+	i := slices.IndexFunc(s.records, func(r map[string]any) bool { return r["notice"] == "workouts" })
+	n := connector.Notice{Table: schemas.StreamsTable, Person: connector.Person{UserID: s.people[1].ID}, WorkoutID: s.records[i]["workout_id"].(string), Version: "v"}
+	s.announce(s.people[1].ID, "workout_stream", start, start.AddDate(0, 0, 2))
+	s.board.notices, s.Parallel = append(s.board.notices, n), 1
+	if err := s.Drain(t.Context(), s.board, backfill.Filter{}); err != nil || s.Result().Rows != 2*rows || s.Result().Answered != 3 {
+		t.Errorf("%v, %+v, of %d rows", err, s.Result(), rows)
 	}
 }
 

@@ -1,9 +1,11 @@
 package backfill
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -63,6 +65,7 @@ func (b *Backfill) beginPass(ctx context.Context) (err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	clear(b.said)
+	b.failures = 0
 	b.before, b.answered = b.answered, map[noticeKey]string{}
 	return nil
 }
@@ -89,12 +92,16 @@ func (b *Backfill) drainChunk(ctx context.Context, notices Notices, filter Filte
 	for i := range all {
 		n := &all[i]
 		t, ok := b.taskOf(n)
-		if b.wasAnswered(n) || b.isForeign(n) || !filter.wants(n, t.endpoint.Resource) {
+		if b.wasAnswered(n) || !filter.wants(n, t.endpoint.Resource) {
+			continue
+		}
+		if b.isForeign(n) {
+			b.tally.add(func(r *Result) { r.Foreign++ })
 			continue
 		}
 		seen[n.Person.UserID] = true
 		if !ok {
-			t.windows = nil // there is nowhere to ask: it is answered as absent
+			t.windows, t.nowhere = nil, true
 		}
 		if filter.RecordOnly && !isStream(n) {
 			marked[n.Person.UserID] = append(marked[n.Person.UserID], n)
@@ -109,6 +116,10 @@ func (b *Backfill) drainChunk(ctx context.Context, notices Notices, filter Filte
 			r.Notices += len(of)
 		}
 	})
+	// Streams first: the pull of all of somebody's streams need not ask again.
+	slices.SortStableFunc(tasks, func(x, y task) int {
+		return cmp.Or(strings.Compare(x.person.UserID, y.person.UserID), -strings.Compare(x.workout, y.workout))
+	})
 	b.forgetPeople()
 	if err := b.work(ctx, tasks); err != nil || b.DryRun {
 		return err
@@ -121,6 +132,7 @@ func (b *Backfill) forgetPeople() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	clear(b.people)
+	clear(b.streams)
 }
 
 // mostRecords is how many records are on their way at once: each waits until it

@@ -2,6 +2,7 @@ package backfill
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
@@ -19,6 +20,9 @@ type Order struct {
 	// fetched before.
 	Finished History
 }
+
+// Outside tells whether a range is one that no table takes.
+func Outside(from, to time.Time) bool { return len(windows(from, to, time.Now())) == 0 }
 
 // Fetch does what somebody asks for by hand, and records it.
 func (b *Backfill) Fetch(ctx context.Context, o Order) error {
@@ -81,10 +85,13 @@ func (o *Order) tasks(p connector.Person, finished []string) (all []task) {
 
 // peopleOf are the people with these ids, or all.
 func (b *Backfill) peopleOf(ctx context.Context, ids []string) (people []connector.Person, err error) {
-	for _, id := range ids {
+	for i, id := range ids {
+		if slices.Contains(ids[:i], id) {
+			continue
+		}
 		p, err := b.Directory.Person(ctx, id)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("user %d of %d that were named: %w", i+1, len(ids), err)
 		}
 		people = append(people, p)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sync/semaphore"
@@ -13,8 +14,7 @@ import (
 	"vitalsink/transforms"
 )
 
-// mostAtOnce is how many rows may be published in one go, however slow the rate
-// is: more than one event has.
+// mostAtOnce is how many rows are published in one go: more than an event has.
 const mostAtOnce = 5_000
 
 // overhead is about what a message on its way takes beside its bytes.
@@ -33,10 +33,9 @@ type outlet struct {
 }
 
 func newOutlet(p connector.Publisher, rows float64, bytes int64) *outlet {
-	return &outlet{
-		publisher: p, rows: rate.NewLimiter(rate.Limit(rows), max(mostAtOnce, int(rows))),
-		room: semaphore.NewWeighted(bytes), size: bytes,
-	}
+	o := &outlet{publisher: p, rows: rate.NewLimiter(rate.Limit(rows), mostAtOnce), room: semaphore.NewWeighted(bytes), size: bytes}
+	o.rows.AllowN(time.Now(), mostAtOnce) // what was not published before it began does not count
+	return o
 }
 
 // shipment is messages that belong together.

@@ -10,6 +10,7 @@ type Result struct {
 	Users    int `json:"users"`    // for whom there is something to do, as far as that is known
 	Notices  int `json:"notices"`  // announcements of Junction's to be answered
 	Answered int `json:"answered"` // of them; what was recorded without fetching included
+	Foreign  int `json:"foreign"`  // announced for other teams, and left alone
 	Windows  int `json:"windows"`  // questions to be asked, a page or more each
 	// WindowsDone were asked; of them Empty had nothing, Absent were about
 	// something that Junction does not know, and Failed were not answered.
@@ -17,9 +18,8 @@ type Result struct {
 	Empty       int `json:"windows_empty"`
 	Absent      int `json:"windows_absent"`
 	Failed      int `json:"windows_failed"`
-	Rows        int `json:"rows"`     // records and samples, published
-	Requests    int `json:"requests"` // that it took, repeated ones included
-	Deleted     int `json:"deleted"`  // samples of streams that are not part of them any more
+	Rows        int `json:"rows"`    // records and samples, published
+	Deleted     int `json:"deleted"` // samples of streams that are not part of them any more
 }
 
 // tally is a Result that goroutines add to.

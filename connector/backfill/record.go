@@ -18,6 +18,7 @@ const (
 	fetched  = "fetched"
 	empty    = "empty"
 	absent   = "absent"
+	outside  = "outside"
 	recorded = "recorded"
 
 	streamOfWorkout = "workouts"
@@ -28,6 +29,8 @@ func outcomeOf(a connector.Answer) string {
 	switch {
 	case a.Absent:
 		return absent
+	case a.Began.IsZero():
+		return outside // nobody was asked
 	case a.Rows == 0:
 		return empty
 	}

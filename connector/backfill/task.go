@@ -16,6 +16,7 @@ type task struct {
 	provider string
 	workout  string            // whose stream is to be fetched
 	windows  []window          // one, of no days, where the endpoint takes none
+	nowhere  bool              // there is no endpoint to ask
 	done     int               // windows
 	notice   *connector.Notice // that is answered; one of our own if somebody asked by hand
 }
@@ -66,13 +67,15 @@ func (b *Backfill) do(ctx context.Context, t *task) (all []pending, err error) {
 	main := pending{shipment: b.outlet.begin(ctx)}
 	defer func() { all = append(all, main) }()
 	person, err := b.known(ctx, t.person)
+	sum := connector.Answer{Absent: len(t.windows) > 0 || t.nowhere}
 	switch t.person = person; {
-	case errors.Is(err, connector.ErrAbsent):
-		t.windows = nil // nobody of this name
+	case errors.Is(err, connector.ErrAbsent): // nobody of this name
+		n := len(t.windows)
+		b.tally.add(func(r *Result) { r.WindowsDone += n; r.Absent += n })
+		t.windows = nil
 	case err != nil:
 		return nil, err
 	}
-	sum := connector.Answer{Absent: true}
 	for _, w := range t.windows {
 		q := connector.Query{
 			Person: t.person, Endpoint: t.endpoint, Provider: t.provider, Start: w.first, End: w.last, WorkoutID: t.workout,
@@ -80,7 +83,7 @@ func (b *Backfill) do(ctx context.Context, t *task) (all []pending, err error) {
 		var answer connector.Answer
 		if t.endpoint.Form == schemas.FormColumns && t.workout == "" {
 			var more []pending
-			answer, more, err = b.streams(ctx, q)
+			answer, more, err = b.fetchStreams(ctx, q)
 			all = append(all, more...)
 		} else {
 			answer, err = b.fetch(&q, main.shipment)
@@ -115,16 +118,20 @@ func (r *Result) window(a connector.Answer) {
 	}
 }
 
-// streams fetches the streams of the workouts of a range, each with a record of
-// its own.
-func (b *Backfill) streams(ctx context.Context, q connector.Query) (sum connector.Answer, all []pending, err error) {
+// fetchStreams fetches the streams of the workouts of a range, each with a record
+// of its own.
+func (b *Backfill) fetchStreams(ctx context.Context, q connector.Query) (sum connector.Answer, all []pending, err error) {
 	of := q
 	of.Endpoint, _ = b.Catalogue.Endpoint("workouts")
-	ids, err := b.Source.Workouts(ctx, &of)
+	ids, sum, err := b.Source.Workouts(ctx, &of)
 	if err != nil {
 		return sum, nil, err
 	}
 	for _, id := range ids {
+		if answer, ok := b.streamOf(id); ok { // for a notice of its own, which is answered when that is safe
+			add(&sum, answer)
+			continue
+		}
 		q.WorkoutID = id
 		p := pending{shipment: b.outlet.begin(ctx)}
 		answer, err := b.fetch(&q, p.shipment)
@@ -142,12 +149,23 @@ func (b *Backfill) streams(ctx context.Context, q connector.Query) (sum connecto
 	return sum, all, nil
 }
 
+// streamOf is the answer that there was for a workout's stream, among the people
+// of now.
+func (b *Backfill) streamOf(workout string) (connector.Answer, bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	answer, ok := b.streams[workout]
+	return answer, ok
+}
+
 // fetch asks one question; the answer goes into a shipment.
 func (b *Backfill) fetch(q *connector.Query, s *shipment) (connector.Answer, error) {
 	answer, err := b.Source.Fetch(s.ctx, q, s.take)
-	b.tally.add(func(r *Result) {
-		r.Requests += answer.Requests
-		r.Rows += answer.Rows
-	})
+	b.tally.add(func(r *Result) { r.Rows += answer.Rows })
+	if err == nil && q.WorkoutID != "" {
+		b.mu.Lock()
+		b.streams[q.WorkoutID] = answer
+		b.mu.Unlock()
+	}
 	return answer, err
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/url"
@@ -59,6 +60,9 @@ type Config struct {
 	// Patience is how long to wait after the first failure of a request; with
 	// each one more it is longer. Optional, default half a second.
 	Patience time.Duration
+	// Log is told, at most once a minute, that a request is made again.
+	// Optional.
+	Log *slog.Logger
 }
 
 // Client asks the API. It may be used by several goroutines at once; together
@@ -70,6 +74,8 @@ type Client struct {
 	rate     *rate.Limiter
 	patience time.Duration
 	most     int64 // bytes of an answer
+	log      *slog.Logger
+	said     atomic.Int64 // when the log was told last, in seconds since 1970
 	requests atomic.Int64
 	repeated atomic.Int64
 }
@@ -87,7 +93,7 @@ func New(cfg Config) (*Client, error) {
 	transport.MaxIdleConnsPerHost = 64
 	transport.ResponseHeaderTimeout = answerTime
 	c := &Client{
-		base: base, key: cfg.Key, patience: cfg.Patience, most: mostAnswer, rate: rate.NewLimiter(rate.Limit(cfg.Rate), max(1, int(cfg.Rate))),
+		base: base, key: cfg.Key, patience: cfg.Patience, log: cfg.Log, most: mostAnswer, rate: rate.NewLimiter(rate.Limit(cfg.Rate), max(1, int(cfg.Rate))),
 		http: &http.Client{
 			Transport: transport,
 			// A redirect would take the key along.
@@ -96,6 +102,9 @@ func New(cfg Config) (*Client, error) {
 	}
 	if c.patience == 0 {
 		c.patience = firstPause
+	}
+	if c.log == nil {
+		c.log = slog.New(slog.DiscardHandler)
 	}
 	return c, nil
 }
@@ -144,7 +153,8 @@ func (c *Client) get(ctx context.Context, r request, read func(began time.Time, 
 		began, err := c.once(ctx, r, read)
 		p.began = began
 		return struct{}{}, err
-	}, backoff.WithBackOff(pauses), backoff.WithMaxTries(attempts), backoff.WithMaxElapsedTime(0))
+	}, backoff.WithBackOff(pauses), backoff.WithMaxTries(attempts), backoff.WithMaxElapsedTime(0),
+		backoff.WithNotify(func(err error, pause time.Duration) { c.say(r.path, err, pause) }))
 	var own taken
 	switch {
 	case err == nil:
@@ -155,6 +165,15 @@ func (c *Client) get(ctx context.Context, r request, read func(began time.Time, 
 		return p, context.Cause(ctx)
 	}
 	return p, fmt.Errorf("GET %s: %w", r.path, err)
+}
+
+// say tells the log that a request is made again, if it has not been told for a
+// minute: one in a while is nothing, and if all are, one line will do.
+func (c *Client) say(path string, err error, pause time.Duration) {
+	now, last := time.Now().Unix(), c.said.Load()
+	if now-last >= 60 && c.said.CompareAndSwap(last, now) {
+		c.log.Warn("asking Junction again", "request", "GET "+path, "error", err, "pause", pause.Round(time.Millisecond))
+	}
 }
 
 // once makes a request once. Its error is permanent if another try is useless.

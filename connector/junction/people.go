@@ -123,9 +123,9 @@ func (c *Client) Connections(ctx context.Context, userID string) ([]Connection, 
 	return answer.Providers, err
 }
 
-// Workouts are the ids of those of a query.
-func (c *Client) Workouts(ctx context.Context, q *connector.Query) (ids []string, err error) {
-	_, err = c.get(ctx, requestOf(q, ""), func(_ time.Time, d *jx.Decoder) error {
+// Workouts are the ids of those of a query, and what else it brought.
+func (c *Client) Workouts(ctx context.Context, q *connector.Query) (ids []string, a connector.Answer, err error) {
+	reply, err := c.get(ctx, requestOf(q, ""), func(_ time.Time, d *jx.Decoder) error {
 		ids = ids[:0]
 		return list(d, q.Endpoint.Field, func(raw jx.Raw) error {
 			var workout struct {
@@ -138,10 +138,11 @@ func (c *Client) Workouts(ctx context.Context, q *connector.Query) (ids []string
 			return nil
 		})
 	})
-	if errors.Is(err, connector.ErrAbsent) {
-		return nil, nil
+	a.Began, a.Requests, a.Absent = reply.began, reply.requests, errors.Is(err, connector.ErrAbsent)
+	if a.Absent {
+		err = nil
 	}
-	return ids, err
+	return ids, a, err
 }
 
 // pathOfPulls is where Junction tells of its pulls of history.

@@ -213,17 +213,17 @@ func TestWorkouts(t *testing.T) {
 	for body, want := range map[string][]string{
 		`{"workouts":[]}`: nil, `{"workouts":[{"id":"a","sport":{}},{"id":"b"}]}`: {"a", "b"}, `{"workouts":null}`: nil,
 	} {
-		ids, err := serve(t, text(body)).Workouts(t.Context(), query(t, "workouts"))
+		ids, a, err := serve(t, text(body)).Workouts(t.Context(), query(t, "workouts"))
 		is(t, err, nil)
-		if !slices.Equal(ids, want) {
-			t.Errorf("%s: %v", body, ids)
+		if !slices.Equal(ids, want) || a.Absent || a.Requests != 1 || a.Began.IsZero() {
+			t.Errorf("%s: %v, %+v", body, ids, a)
 		}
 	}
-	ids, err := serve(t, status(404)).Workouts(t.Context(), query(t, "workouts"))
+	ids, a, err := serve(t, status(404)).Workouts(t.Context(), query(t, "workouts"))
 	is(t, err, nil)
-	if len(ids) != 0 {
-		t.Error(ids)
+	if len(ids) != 0 || !a.Absent {
+		t.Errorf("%v, %+v", ids, a)
 	}
-	_, err = serve(t, text(`{"workouts":[{"id":"`+secretWorkout+`"},{"sport":"`+secretValue+`"}]}`)).Workouts(t.Context(), query(t, "workouts"))
+	_, _, err = serve(t, text(`{"workouts":[{"id":"`+secretWorkout+`"},{"sport":"`+secretValue+`"}]}`)).Workouts(t.Context(), query(t, "workouts"))
 	is(t, err, junction.ErrUnavailable)
 }

@@ -33,7 +33,7 @@ type junctionFlags struct {
 }
 
 // client is one of the API.
-func (f junctionFlags) client() (*junction.Client, error) {
+func (f junctionFlags) client(log *slog.Logger) (*junction.Client, error) {
 	key := strings.TrimSpace(os.Getenv(keyVariable)) // files of secrets often end with a line break
 	if key == "" {
 		return nil, usage{fmt.Errorf("%s is not set: it holds the team's API key", keyVariable)}
@@ -45,7 +45,7 @@ func (f junctionFlags) client() (*junction.Client, error) {
 	if !(f.RequestRate > 0 && f.RequestRate <= 1000) {
 		return nil, usage{fmt.Errorf("--request-rate %v: write a number from more than 0 to 1000", f.RequestRate)}
 	}
-	c, err := junction.New(junction.Config{BaseURL: base, Key: key, Rate: f.RequestRate})
+	c, err := junction.New(junction.Config{BaseURL: base, Key: key, Rate: f.RequestRate, Log: log})
 	if err != nil {
 		return nil, usage{fmt.Errorf("--api-url and %s: %w", keyVariable, err)}
 	}
@@ -53,6 +53,9 @@ func (f junctionFlags) client() (*junction.Client, error) {
 }
 
 func (f junctionFlags) baseURL(key string) (string, error) {
+	if f.APIURL != "" && (f.Environment != "" || f.Region != "") {
+		return "", usage{errors.New("give --api-url, or --environment and --region, not both")}
+	}
 	if f.APIURL != "" {
 		return f.APIURL, nil
 	}
@@ -179,6 +182,9 @@ func (c *backfillCommand) order(catalogue *schemas.Catalogue) (o backfill.Order,
 	if o.To.Before(o.From) {
 		return o, usage{fmt.Errorf("--from %s is later than --to", c.From)}
 	}
+	if backfill.Outside(o.From, o.To) {
+		return o, usage{fmt.Errorf("--from %s: tables take what is from 2005 to two days from now, and nothing of this is", c.From)}
+	}
 	for _, name := range c.names(catalogue) {
 		e, _ := catalogue.Endpoint(name)
 		o.Endpoints = append(o.Endpoints, e)
@@ -212,7 +218,7 @@ func (c *backfillCommand) Run(ctx context.Context, std streams, log *slog.Logger
 	location, locationErr := c.location()
 	billed, billedErr := c.bill()
 	memory, memoryErr := c.shares(location)
-	client, clientErr := c.client()
+	client, clientErr := c.client(log)
 	order, orderErr := c.order(catalogue)
 	var project, topic string
 	var topicErr error
@@ -223,7 +229,7 @@ func (c *backfillCommand) Run(ctx context.Context, std streams, log *slog.Logger
 		return err
 	}
 	f := &filling{
-		backfillCommand: c, std: std, order: order, memory: memory, project: project, topic: topic,
+		backfillCommand: c, std: std, client: client, order: order, memory: memory, project: project, topic: topic,
 		into: storage{location, memory.warehouse, billed, log},
 		backfill: &backfill.Backfill{
 			Source: client, Directory: client, Catalogue: catalogue, Log: log,
@@ -243,6 +249,9 @@ func (c *backfillCommand) Run(ctx context.Context, std streams, log *slog.Logger
 		}
 		err = errors.New("stopped before the end; run it again for the rest")
 	}
+	if errors.Is(err, connector.ErrKey) {
+		err = fmt.Errorf("%w; look at %s, --environment and --region", err, keyVariable)
+	}
 	if err != nil && f.backfill.Elapsed() == 0 {
 		return err // nothing was begun
 	}
@@ -253,6 +262,7 @@ func (c *backfillCommand) Run(ctx context.Context, std streams, log *slog.Logger
 type filling struct {
 	*backfillCommand
 	std      streams
+	client   *junction.Client
 	project  string // of the topic
 	topic    string // its name, "" for none
 	into     storage
@@ -314,7 +324,7 @@ func (f *filling) toTopic(ctx context.Context) (err error) {
 			f.into.log.Error("a pass failed; the next one goes on", "error", err)
 		} else {
 			r := f.backfill.Result()
-			f.into.log.Info("a pass is done; these are the sums so far", "answered", r.Answered, "rows", r.Rows, "requests", r.Requests, "failed", r.Failed)
+			f.into.log.Info("a pass is done; these are the sums so far", "answered", r.Answered, "rows", r.Rows, "failed", r.Failed)
 		}
 		timer := time.NewTimer(f.Every)
 		select {
@@ -360,12 +370,14 @@ func (f *filling) verdict() error {
 // backfilled is the result of a backfill.
 type backfilled struct {
 	backfill.Result
-	DryRun bool             `json:"dry_run"`
-	Folded connector.Folded `json:"folded"`
+	Requests int64            `json:"requests"` // repeated ones included
+	DryRun   bool             `json:"dry_run"`
+	Folded   connector.Folded `json:"folded"`
 }
 
 func (f *filling) report() error {
-	r := backfilled{f.backfill.Result(), f.DryRun, f.folded}
+	requests, _ := f.client.Requests()
+	r := backfilled{f.backfill.Result(), requests, f.DryRun, f.folded}
 	if f.JSON {
 		return printJSON(f.std.out, r)
 	}
@@ -386,6 +398,9 @@ func (r *backfilled) lines(byHand, folds bool) []string {
 	add("users", "%d", r.Users)
 	if !byHand {
 		add("announcements", "%d, of which %d are answered", r.Notices, r.Answered)
+	}
+	if r.Foreign > 0 {
+		add("of other teams", "%d announcements, which need a backfill with the team's key", r.Foreign)
 	}
 	if r.DryRun {
 		add("windows", "%d, a request or more each", r.Windows)
