@@ -122,23 +122,32 @@ func (l *live) know(r synth.Record, body map[string]any) {
 }
 
 // meanwhile publishes an event after the first request for what it is about has
-// begun, and before that is answered.
+// begun, and before that is answered. If that fails, and is made again, the API
+// knows by then.
 func (l *live) meanwhile(r *http.Request) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	q := r.URL.Query()
 	for resource, event := range l.events {
 		about := strings.Contains(r.URL.Path, "/"+resource+"/") && strings.Contains(r.URL.Path, l.user.ID) &&
-			r.URL.Query().Get("provider") == l.newer[resource][0].Provider
-		if !about || l.told[resource] {
-			continue
+			q.Get("provider") == l.newer[resource][0].Provider && q.Get("end_date") > l.population.Start.Format(time.DateOnly)
+		switch {
+		case !about || q.Get("next_cursor") != "":
+		case l.told[resource]:
+			l.Put(l.newer[resource]...)
+		default:
+			l.told[resource] = true
+			l.tell(event)
 		}
-		l.told[resource] = true
-		m := &pubsub.Message{Data: event, Attributes: map[string]string{ // pstest's clock is ahead when leases had to run out
-			transforms.AttrEventTime: time.Now().UTC().Format(time.RFC3339Nano),
-		}}
-		if _, err := l.topic.Publish(l.t.Context(), m).Get(l.t.Context()); err != nil {
-			l.t.Error(err)
-		}
+	}
+}
+
+func (l *live) tell(event []byte) {
+	m := &pubsub.Message{Data: event, Attributes: map[string]string{ // pstest's clock is ahead when leases had to run out
+		transforms.AttrEventTime: time.Now().UTC().Format(time.RFC3339Nano),
+	}}
+	if _, err := l.topic.Publish(l.t.Context(), m).Get(l.t.Context()); err != nil {
+		l.t.Error(err)
 	}
 }
 
