@@ -99,7 +99,7 @@ type Backfill struct {
 	people           map[string]connector.Person
 	streams          map[string]connector.Answer // of workouts, among the people of now
 	said             map[string]bool             // what was logged in this pass
-	failures         int                         // tasks that failed, one after the other
+	failures         map[string]int              // tasks that failed, one after the other, by resource
 	team             string
 }
 
@@ -114,7 +114,7 @@ func (b *Backfill) setDefaults() {
 	b.Parallel = cmp.Or(b.Parallel, defaultParallel)
 	b.outlet = newOutlet(b.Publisher, cmp.Or(b.RowRate, defaultRowRate), cmp.Or(b.MaxBytes, defaultMaxBytes))
 	b.answered, b.people, b.said = map[noticeKey]string{}, map[string]connector.Person{}, map[string]bool{}
-	b.streams = map[string]connector.Answer{}
+	b.streams, b.failures = map[string]connector.Answer{}, map[string]int{}
 }
 
 // work does tasks side by side. One that fails is left to another time, with a
@@ -142,7 +142,11 @@ func (b *Backfill) work(ctx context.Context, tasks []task) error {
 // settle does a task. It calls fetched when it asks no more questions: until
 // all is safe, another task can. The error is one that concerns others too.
 func (b *Backfill) settle(ctx context.Context, t *task, fetched func()) error {
-	pending, err := b.do(ctx, t)
+	var pending []pending
+	err := errLeftOut
+	if b.row(t.endpoint.Resource) < mostFailures {
+		pending, err = b.do(ctx, t)
+	}
 	fetched()
 	// What was fetched before something failed is safe, or given up, too.
 	for _, p := range pending {
@@ -150,37 +154,67 @@ func (b *Backfill) settle(ctx context.Context, t *task, fetched func()) error {
 			err = pendingErr
 		}
 	}
-	failures := b.failed(err)
 	switch {
-	case err == nil:
-		return nil
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	case errors.Is(err, connector.ErrKey), errors.Is(err, errPublish):
 		return err
 	}
+	b.count(t.endpoint.Resource, err)
+	if err == nil {
+		return nil
+	}
 	b.tally.add(func(r *Result) { r.Failed += len(t.windows) - t.done; r.WindowsDone += len(t.windows) - t.done })
 	if b.isNew(t.endpoint.Resource + ": " + err.Error()) {
 		b.Log.Warn("could not be fetched, by now for one user at least; the next backfill tries again", "resource", t.endpoint.Resource, "error", err)
 	}
-	if failures >= mostFailures {
-		return fmt.Errorf("%d resources in a row could not be fetched, the last since: %w", failures, err)
-	}
-	return nil
+	return b.isThere(ctx)
 }
 
-// mostFailures is how many tasks may fail one after the other: then nobody is
-// there, and it is no use to go on.
+// mostFailures is how many tasks of a resource may fail one after the other: the
+// others are left out then. After as many of any resource it is asked whether
+// anybody is there.
 const mostFailures = 20
 
-// failed counts failures in a row.
-func (b *Backfill) failed(err error) int {
+var errLeftOut = fmt.Errorf("left out: it failed %d times in a row", mostFailures)
+
+// anyResource stands for all of them in counts of failures.
+const anyResource = ""
+
+// row is how many tasks of a resource failed, one after the other.
+func (b *Backfill) row(resource string) int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.failures++; err == nil {
-		b.failures = 0
+	return b.failures[resource]
+}
+
+// count enters how a task ended.
+func (b *Backfill) count(resource string, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, of := range []string{resource, anyResource} {
+		if b.failures[of]++; err == nil {
+			b.failures[of] = 0
+		}
 	}
-	return b.failures
+}
+
+// isThere is nil unless so much failed that it had to be asked whether anybody
+// is there, and nobody is.
+func (b *Backfill) isThere(ctx context.Context) error {
+	b.mu.Lock()
+	ask := b.failures[anyResource] >= mostFailures
+	if ask {
+		b.failures[anyResource] = 0
+	}
+	b.mu.Unlock()
+	if !ask {
+		return nil
+	}
+	if _, err := b.Directory.Team(ctx); err != nil {
+		return fmt.Errorf("%d resources of people in a row could not be fetched: %w", mostFailures, err)
+	}
+	return nil
 }
 
 // isNew tells whether this has not been logged yet since the last pass began.

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -283,12 +284,20 @@ func TestOddNotices(t *testing.T) {
 	}
 }
 
-// TestNobodyIsThere: after twenty failures in a row it gives up, and says why.
+// TestNobodyIsThere: a resource that fails twenty times in a row is left out, and
+// others are fetched all the same. If everything fails, it gives up, and says
+// why.
 func TestNobodyIsThere(t *testing.T) {
 	s := newScene(t, junctiontest.Config{})
+	var asked, all atomic.Int64
 	gone := newProxy(t, s.server.URL, func(r *http.Request) http.Handler {
-		if strings.Contains(r.URL.Path, "/timeseries/") {
-			return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadRequest) })
+		refused := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadRequest) })
+		if strings.Contains(r.URL.Path, "/hrv/") {
+			asked.Add(1)
+			return refused
+		}
+		if all.Load() > 0 {
+			return refused
 		}
 		return nil
 	})
@@ -297,15 +306,40 @@ func TestNobodyIsThere(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer client.Close() //nolint:errcheck // it has none
-	s.Source, s.board.notices, s.Parallel = client, nil, 1
-	start := time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC)
+	s.Source, s.Directory, s.board.notices, s.Parallel = client, client, nil, 1
+	start, user := time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC), s.people[0].ID
 	for i := range 30 {
-		s.announce(s.people[0].ID, "hrv", start, start.AddDate(0, 0, i))
+		s.announce(user, "hrv", start, start.AddDate(0, 0, i))
 	}
+	s.announce(user, "sleep", start, start.AddDate(0, 0, 1))
+	if err := s.Drain(t.Context(), s.board, backfill.Filter{}); err != nil || s.outcomes() != "sleep fetched" || asked.Load() != 20 {
+		t.Errorf("%v, %s, asked %d times", err, s.outcomes(), asked.Load())
+	}
+	if r := s.Result(); r.WindowsDone != r.Windows || r.Failed < 30 {
+		t.Errorf("%+v", r)
+	}
+	for i := range 30 {
+		s.announce(user, []string{"caffeine", "water", "note"}[i%3], start, start.AddDate(0, 0, i))
+	}
+	all.Store(1)
+	s.Directory = nobody{client, new(atomic.Int64)}
 	err = s.Drain(t.Context(), s.board, backfill.Filter{})
-	if err == nil || !strings.Contains(err.Error(), "20 resources in a row") || !strings.Contains(err.Error(), "status 400") || s.Result().WindowsDone > 25 {
-		t.Errorf("%v, %+v", err, s.Result())
+	if err == nil || !strings.Contains(err.Error(), "20 resources of people in a row could not be fetched: ") || !strings.Contains(err.Error(), "status 400") {
+		t.Errorf("%v", err)
 	}
+}
+
+// nobody is a directory that has been there just at the beginning.
+type nobody struct {
+	*junction.Client
+	asked *atomic.Int64
+}
+
+func (n nobody) Team(ctx context.Context) (string, error) {
+	if n.asked.Add(1) == 1 {
+		return "", nil
+	}
+	return n.Client.Team(ctx)
 }
 
 // TestStreamsOnce: streams that are announced one by one and as a pull are

@@ -65,7 +65,7 @@ func (b *Backfill) beginPass(ctx context.Context) (err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	clear(b.said)
-	b.failures = 0
+	clear(b.failures)
 	b.before, b.answered = b.answered, map[noticeKey]string{}
 	return nil
 }
