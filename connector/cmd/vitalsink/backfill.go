@@ -349,11 +349,14 @@ func (f *filling) progress() string {
 	r, elapsed := f.backfill.Result(), f.backfill.Elapsed()
 	line := fmt.Sprintf("%s users  %s of %s windows  %s rows", humanize.Comma(int64(r.Users)),
 		humanize.Comma(int64(r.WindowsDone)), humanize.Comma(int64(r.Windows)), humanize.Comma(int64(r.Rows)))
+	if r.Windows > 0 && r.WindowsDone == r.Windows {
+		return line + "  until all is safe …" // and in a DuckDB file folded
+	}
 	if elapsed > time.Second {
 		line += fmt.Sprintf("  %s rows/s", humanize.Comma(int64(float64(r.Rows)/elapsed.Seconds())))
 	}
 	// What the first seconds foretell is not worth much.
-	if r.WindowsDone > 0 && r.WindowsDone < r.Windows && elapsed > 5*time.Second {
+	if r.WindowsDone > 0 && elapsed > 5*time.Second {
 		line += "  " + inWords(time.Duration(float64(elapsed)/float64(r.WindowsDone)*float64(r.Windows-r.WindowsDone))) + " left"
 	}
 	return line
