@@ -131,6 +131,7 @@ func (d *db) golden(t *testing.T, c *schemas.Catalogue, name, text string) {
 	}
 	parameters := []bigquery.QueryParameter{
 		{Name: "ids", Value: []string{"b1", "b2"}}, {Name: "job_id", Value: "j1"}, {Name: "after", Value: ""}, {Name: "reasons", Value: []string{"not_json"}},
+		{Name: "since", Value: time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)}, {Name: "users", Value: []string{"u1"}}, {Name: "workouts", Value: []string{"w1"}},
 	}
 	if !strings.HasPrefix(name, "merge") {
 		d.must(text, parameters...)
