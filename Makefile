@@ -26,7 +26,7 @@ PSTEST := -gcflags=cloud.google.com/go/pubsub/v2/pstest=-race=false
 # Tests of which -short leaves something out, and where they are.
 LONG = $$(awk '/^func Test/ { name = $$2; sub(/\(.*/, "", name) } /connectortest\.(Long|Run)\(t|testing\.Short\(\)/ { print name }' \
 	$$(find connector -name '*_test.go') | sort -u | paste -sd'|' -)
-LONG_PACKAGES := ./connector/bigquery/... ./connector/cmd/... ./connector/duckdb ./connector/files
+LONG_PACKAGES := ./connector/bigquery/... ./connector/cmd/... ./connector/duckdb ./connector/files ./connector/junction
 
 .PHONY: build demo test analyze lint fuzz bench cost scale chaos soak outage live-check compiler
 

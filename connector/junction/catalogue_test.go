@@ -10,6 +10,7 @@ import (
 
 	"vitalsink/connector"
 	"vitalsink/connector/junction"
+	"vitalsink/connector/connectortest"
 	"vitalsink/connector/junction/junctiontest"
 	"vitalsink/connector/synth"
 	"vitalsink/schemas"
@@ -61,6 +62,7 @@ func asked(t testing.TB, e schemas.Endpoint, all []synth.Held) (queries []*conne
 // TestEveryEndpoint: of every resource each fact that Junction holds becomes one
 // row, once, in small pages and large ones, whatever goes wrong on the way.
 func TestEveryEndpoint(t *testing.T) {
+	connectortest.Long(t)
 	_, c, held := standIn(t, junctiontest.Config{PageSize: 2000})
 	s, bad, _ := standIn(t, junctiontest.Config{PageSize: 50, Faults: junctiontest.Faults{
 		TooMany: 0.05, Unavailable: 0.05, Broken: 0.05, Malformed: 0.05, Cut: 0.05, Slow: 0.05, SlowFor: time.Microsecond, InARow: 5,
