@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"vitalsink/connector"
-	"vitalsink/connector/junction"
 	"vitalsink/connector/connectortest"
+	"vitalsink/connector/junction"
 	"vitalsink/connector/junction/junctiontest"
 	"vitalsink/connector/synth"
 	"vitalsink/schemas"
