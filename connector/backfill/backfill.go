@@ -139,15 +139,15 @@ func (b *Backfill) work(ctx context.Context, tasks []task) error {
 	return errors.Join(g.Wait(), ctx.Err())
 }
 
-// settle does a task. It calls fetched when it asks no more questions: until
+// settle does a task. It calls release when it asks no more questions: until
 // all is safe, another task can. The error is one that concerns others too.
-func (b *Backfill) settle(ctx context.Context, t *task, fetched func()) error {
+func (b *Backfill) settle(ctx context.Context, t *task, release func()) error {
 	var pending []pending
 	err := errLeftOut
 	if b.row(t.endpoint.Resource) < mostFailures {
 		pending, err = b.do(ctx, t)
 	}
-	fetched()
+	release()
 	// What was fetched before something failed is safe, or given up, too.
 	for _, p := range pending {
 		if pendingErr := b.finish(ctx, p); err == nil {

@@ -203,6 +203,18 @@ func TestRecordsComeLast(t *testing.T) {
 	}
 }
 
+// TestDeadline: what cannot be published in time, at the rate that is allowed, is
+// not recorded as fetched.
+func TestDeadline(t *testing.T) {
+	s := newScene(t, junctiontest.Config{})
+	s.board.notices, s.RowRate = s.board.notices[:1], 1
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if err := s.Drain(ctx, s.board, backfill.Filter{}); err != nil || len(s.records) > 0 || len(s.types) > 0 || s.Result().Failed == 0 {
+		t.Errorf("%v, %s, %v, %+v", err, s.outcomes(), s.types, s.Result())
+	}
+}
+
 // TestOneFails: what Junction does not answer is left to another time, without a
 // record, and the rest is done. Neither the log nor an error names a person.
 func TestOneFails(t *testing.T) {

@@ -1,6 +1,7 @@
 package backfill
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -55,11 +56,12 @@ func (o *outlet) begin(ctx context.Context) *shipment {
 // take publishes a message by and by; wait tells whether it is safe.
 func (s *shipment) take(m *transforms.Message, rows int) error {
 	weight := min(int64(len(m.Data))+overhead, s.size)
+	// With a deadline WaitN fails beforehand, when ctx has no cause yet.
 	if err := s.rows.WaitN(s.ctx, min(rows, mostAtOnce)); err != nil {
-		return context.Cause(s.ctx)
+		return cmp.Or(context.Cause(s.ctx), err)
 	}
 	if err := s.room.Acquire(s.ctx, weight); err != nil {
-		return context.Cause(s.ctx)
+		return cmp.Or(context.Cause(s.ctx), err)
 	}
 	s.group.Go(func() error {
 		defer s.room.Release(weight)

@@ -170,7 +170,7 @@ func (c *backfillCommand) order(catalogue *schemas.Catalogue) (o backfill.Order,
 	if !c.byHand() {
 		return o, nil
 	}
-	o = backfill.Order{Users: c.User, Providers: c.Provider, To: time.Now().UTC()}
+	o = backfill.Order{Users: c.User, Providers: c.Provider, To: time.Now().UTC().Truncate(24 * time.Hour)}
 	if o.From, err = time.Parse(time.DateOnly, c.From); err != nil {
 		return o, usage{fmt.Errorf("--from %s: write a day, such as 2026-01-31", c.From)}
 	}

@@ -309,6 +309,13 @@ func TestBackfillByHand(t *testing.T) {
 	if want := []string{"devices 6", "heartrate true", "sleep 2"}; !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
 	}
+	for _, windows := range []int{1, 0} { // without --to, the end is the same all day long
+		r := result(t, h.backfills(t, exitDone, "--warehouse", "duckdb://"+file, "--from", time.Now().UTC().Format(time.DateOnly),
+			"--all-users", "--resource", "sleep", "--resume", "--json"))
+		if r.Windows != windows {
+			t.Errorf("%d windows, want %d", r.Windows, windows)
+		}
+	}
 	again := result(t, h.backfills(t, exitDone, by("--all-users", "--resource", "sleep", "--resource", "hrv", "--resume", "--json")...))
 	if again.Windows != 1 || again.WindowsDone != 1 {
 		t.Errorf("what is finished is fetched again: %+v", again)
