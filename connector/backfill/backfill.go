@@ -147,6 +147,10 @@ func (b *Backfill) settle(ctx context.Context, t *task, release func()) error {
 	if b.row(t.endpoint.Resource) < mostFailures {
 		pending, err = b.do(ctx, t)
 	}
+	asked := err
+	if asked != nil {
+		b.count(t.endpoint.Resource, asked) // before another task begins
+	}
 	release()
 	// What was fetched before something failed is safe, or given up, too.
 	for _, p := range pending {
@@ -160,7 +164,9 @@ func (b *Backfill) settle(ctx context.Context, t *task, release func()) error {
 	case errors.Is(err, connector.ErrKey), errors.Is(err, errPublish):
 		return err
 	}
-	b.count(t.endpoint.Resource, err)
+	if asked == nil {
+		b.count(t.endpoint.Resource, err)
+	}
 	if err == nil {
 		return nil
 	}
