@@ -81,6 +81,8 @@ const (
 	QuarantineTable = "quarantine"
 	BatchesTable    = "batches"
 	MergesTable     = "merges"
+
+	ReconciliationsTable = "reconciliations"
 )
 
 // Column is one column of a table; doc.go says what each field means.
@@ -169,6 +171,31 @@ func (t *Table) IsKey(name string) bool { return slices.Contains(t.Key, name) }
 func (t *Table) StickyColumn() string {
 	if t.Partition != nil && t.Partition.Rule == Sticky {
 		return t.Partition.Column
+	}
+	return ""
+}
+
+// DayColumn is the column, a TIMESTAMP or a DATE, that says on which day a fact
+// of the table was: its partition column if that is part of the key, else the
+// second that it is clustered by. It is "" if facts have no day.
+func (t *Table) DayColumn() string {
+	if t.Partition != nil && t.Partition.Rule == PartOfKey {
+		return t.Partition.Column
+	}
+	if len(t.Cluster) > 1 {
+		if c := t.Columns[t.Index(t.Cluster[1])]; c.Type == Timestamp || c.Type == Date {
+			return c.Name
+		}
+	}
+	return ""
+}
+
+// ProviderColumn is the column of the provider's slug, "" if there is none.
+func (t *Table) ProviderColumn() string {
+	for _, name := range []string{"provider", "source_provider"} {
+		if t.Index(name) >= 0 {
+			return name
+		}
 	}
 	return ""
 }

@@ -26,7 +26,7 @@ func TestCatalogueHasAll(t *testing.T) {
 		names = append(names, table.Name)
 	}
 	want := strings.Fields(`activity batches body connections devices electrocardiogram events fetches historical_pulls meal
-		menstrual_cycle merges profile quarantine sleep sleep_cycle timeseries workout_stream_samples workout_streams workouts`)
+		menstrual_cycle merges profile quarantine reconciliations sleep sleep_cycle timeseries workout_stream_samples workout_streams workouts`)
 	if !slices.Equal(names, want) {
 		t.Errorf("tables %v, want %v", names, want)
 	}
