@@ -88,7 +88,7 @@ type Backfill struct {
 	DryRun bool
 
 	once   sync.Once
-	outlet *outlet
+	outlet *connector.Outlet
 	tally  tally
 
 	mu sync.Mutex
@@ -112,7 +112,7 @@ func keyOf(n *connector.Notice) noticeKey {
 
 func (b *Backfill) setDefaults() {
 	b.Parallel = cmp.Or(b.Parallel, defaultParallel)
-	b.outlet = newOutlet(b.Publisher, cmp.Or(b.RowRate, defaultRowRate), cmp.Or(b.MaxBytes, defaultMaxBytes))
+	b.outlet = connector.NewOutlet(b.Publisher, cmp.Or(b.RowRate, defaultRowRate), cmp.Or(b.MaxBytes, defaultMaxBytes))
 	b.answered, b.people, b.said = map[noticeKey]string{}, map[string]connector.Person{}, map[string]bool{}
 	b.streams, b.failures = map[string]connector.Answer{}, map[string]int{}
 }
@@ -161,7 +161,7 @@ func (b *Backfill) settle(ctx context.Context, t *task, release func()) error {
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
-	case errors.Is(err, connector.ErrKey), errors.Is(err, errPublish):
+	case errors.Is(err, connector.ErrKey), errors.Is(err, connector.ErrPublish):
 		return err
 	}
 	if asked == nil {
@@ -234,7 +234,7 @@ func (b *Backfill) isNew(what string) bool {
 
 // finish waits until a shipment is safe, and records it.
 func (b *Backfill) finish(ctx context.Context, p pending) error {
-	if err := p.shipment.wait(); err != nil || p.record == nil {
+	if err := p.shipment.Wait(); err != nil || p.record == nil {
 		return err
 	}
 	return b.publishRecord(ctx, p.record)

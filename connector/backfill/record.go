@@ -107,9 +107,9 @@ func (b *Backfill) publishRecord(ctx context.Context, r *record) error {
 
 // publish makes a message of our own safe.
 func (b *Backfill) publish(ctx context.Context, m *transforms.Message) error {
-	s := b.outlet.begin(ctx)
-	err := s.take(m, 1)
-	if publishErr := s.wait(); publishErr != nil {
+	s := b.outlet.Begin(ctx)
+	err := s.Take(m, 1)
+	if publishErr := s.Wait(); publishErr != nil {
 		err = publishErr
 	}
 	return err

@@ -58,13 +58,13 @@ func (t *task) setWindows(start, end time.Time) {
 // pending is a shipment that is on its way, and what is to be recorded when it
 // is safe; nil for nothing.
 type pending struct {
-	shipment *shipment
+	shipment *connector.Shipment
 	record   *record
 }
 
 // do fetches a task's windows. What is to be recorded comes last.
 func (b *Backfill) do(ctx context.Context, t *task) (all []pending, err error) {
-	main := pending{shipment: b.outlet.begin(ctx)}
+	main := pending{shipment: b.outlet.Begin(ctx)}
 	defer func() { all = append(all, main) }()
 	person, err := b.known(ctx, t.person)
 	sum := connector.Answer{Absent: len(t.windows) > 0 || t.nowhere}
@@ -133,7 +133,7 @@ func (b *Backfill) fetchStreams(ctx context.Context, q connector.Query) (sum con
 			continue
 		}
 		q.WorkoutID = id
-		p := pending{shipment: b.outlet.begin(ctx)}
+		p := pending{shipment: b.outlet.Begin(ctx)}
 		answer, err := b.fetch(&q, p.shipment)
 		add(&sum, answer)
 		if err == nil {
@@ -159,8 +159,8 @@ func (b *Backfill) streamOf(workout string) (connector.Answer, bool) {
 }
 
 // fetch asks one question; the answer goes into a shipment.
-func (b *Backfill) fetch(q *connector.Query, s *shipment) (connector.Answer, error) {
-	answer, err := b.Source.Fetch(s.ctx, q, s.take)
+func (b *Backfill) fetch(q *connector.Query, s *connector.Shipment) (connector.Answer, error) {
+	answer, err := b.Source.Fetch(s.Context(), q, s.Take)
 	b.tally.add(func(r *Result) { r.Rows += answer.Rows })
 	if err == nil && q.WorkoutID != "" {
 		b.mu.Lock()
