@@ -2,7 +2,8 @@ package reconcile
 
 import (
 	"bytes"
-	"encoding/binary"
+	"cmp"
+	"hash/fnv"
 	"slices"
 
 	"vitalsink/connector"
@@ -16,7 +17,7 @@ type cell struct {
 
 // counts of a cell.
 type counts struct {
-	expected, found int
+	expected, found, differences int
 }
 
 // difference is a fact that the two sides do not agree on.
@@ -29,6 +30,7 @@ type difference struct {
 
 // compared is what a comparison of a person's resource brought.
 type compared struct {
+	whole       bool // what was asked for is all that there is, whatever its day
 	cells       map[cell]*counts
 	differences []difference // by key
 }
@@ -38,27 +40,20 @@ type days struct{ from, until int32 }
 
 func (d days) has(day int32) bool { return day == noDay || day >= d.from && day < d.until }
 
-// sorted puts facts in order of their keys; of several with one key the last
-// that came stays, or the one that better says.
-func sorted(facts []fact, better func(a, b fact) bool) []fact {
-	slices.SortStableFunc(facts, func(a, b fact) int { return bytes.Compare(a.key[:], b.key[:]) })
-	out := facts[:0]
-	for _, f := range facts {
-		if n := len(out); n > 0 && out[n-1].key == f.key {
-			if better(f, out[n-1]) {
-				out[n-1] = f
-			}
-			continue
-		}
-		out = append(out, f)
-	}
-	return out
+// sorted puts facts in order of their keys; of several with one key the one of
+// the greatest version stays.
+func sorted(facts []fact) []fact {
+	slices.SortFunc(facts, func(a, b fact) int {
+		return cmp.Or(bytes.Compare(a.key[:], b.key[:]), bytes.Compare(b.version[:], a.version[:]))
+	})
+	return slices.CompactFunc(facts, func(a, b fact) bool { return a.key == b.key })
 }
 
 // compare finds what differs in some days. Both sides are sorted, and may hold
-// facts of other days: whose day has changed is not missing.
-func compare(source, warehouse []fact, in days) compared {
-	c := compared{cells: map[cell]*counts{}}
+// facts of other days: whose day has changed is not missing. whole says that
+// they have all that there is.
+func compare(source, warehouse []fact, in days, whole bool) compared {
+	c := compared{whole: whole, cells: map[cell]*counts{}}
 	for len(source)+len(warehouse) > 0 {
 		var s, w *fact
 		switch order := next(source, warehouse); {
@@ -91,29 +86,29 @@ func (c *compared) judge(s, w *fact, in days) {
 			return
 		}
 		if in.has(s.day) {
-			c.count(s, 1, 0)
-			c.differ(connector.CheckMissing, s, w)
+			c.differ(connector.CheckMissing, s, w, s)
 		}
 		return
 	}
 	switch {
 	case w == nil:
 		if in.has(s.day) {
-			c.count(s, 1, 0)
-			c.differ(connector.CheckMissing, s, w)
+			c.differ(connector.CheckMissing, s, nil, s)
 		}
 	case s == nil:
-		// A fact without a day is not known to be among those that were asked for.
-		if in.has(w.day) && w.day != noDay {
-			c.count(w, 0, 0)
-			c.differ(connector.CheckExtra, s, w)
+		// Of a fact without a day it is not known whether it was asked for.
+		if in.has(w.day) && (w.day != noDay || c.whole) {
+			c.differ(connector.CheckExtra, nil, w, w)
 		}
 	case !in.has(s.day) && !in.has(w.day):
 	case s.value == w.value && !lower(s, w):
-		c.count(s, 1, 1)
+		if in.has(s.day) {
+			c.count(s, 1, 1)
+		}
+	case in.has(s.day):
+		c.differ(connector.CheckStale, s, w, s)
 	default:
-		c.count(s, 1, 0)
-		c.differ(connector.CheckStale, s, w)
+		c.differ(connector.CheckStale, s, w, w)
 	}
 }
 
@@ -130,18 +125,22 @@ func (c *compared) count(f *fact, expected, found int) {
 	c.cells[at].found += found
 }
 
-func (c *compared) differ(kind string, s, w *fact) {
-	d := difference{kind: kind}
-	var state [24]byte
-	if w != nil {
-		d.key, d.cell = w.key, cell{w.source, w.day}
-		binary.BigEndian.PutUint64(state[16:], w.held)
-	}
+// differ enters a difference, in the cell of one of the two.
+func (c *compared) differ(kind string, s, w, of *fact) {
+	d := difference{kind: kind, key: of.key, cell: cell{of.source, of.day}}
+	state := fnv.New64a()
+	expected := 0
 	if s != nil {
-		d.key, d.cell = s.key, cell{s.source, s.day}
-		copy(state[:16], s.value[:])
+		_, _ = state.Write(s.value[:])
+		expected = 1
 	}
-	d.state = binary.BigEndian.Uint64(state[:8]) ^ binary.BigEndian.Uint64(state[16:])
+	if w != nil {
+		_, _ = state.Write(w.value[:])
+		_, _ = state.Write(w.version[:])
+	}
+	d.state = state.Sum64()
+	c.count(of, expected, 0)
+	c.cells[d.cell].differences++
 	c.differences = append(c.differences, d)
 }
 
@@ -162,6 +161,15 @@ func candidates(all []difference) []candidate {
 // wasSeen tells whether a difference is among candidates, which are sorted by
 // key, with both sides as they are now.
 func wasSeen(list []candidate, d *difference) bool {
-	i, ok := slices.BinarySearchFunc(list, d.key, func(c candidate, key digest) int { return bytes.Compare(c.key[:], key[:]) })
+	i, ok := find(list, d.key)
 	return ok && list[i].state == d.state
+}
+
+func isCandidate(list []candidate, key digest) bool {
+	_, ok := find(list, key)
+	return ok
+}
+
+func find(list []candidate, key digest) (int, bool) {
+	return slices.BinarySearchFunc(list, key, func(c candidate, key digest) int { return bytes.Compare(c.key[:], key[:]) })
 }

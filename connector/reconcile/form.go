@@ -26,10 +26,10 @@ type digest [16]byte
 type fact struct {
 	key     digest
 	value   digest // of all that is compared; without the sticky column
-	held    uint64 // of the warehouse: value and version in short
-	sticky  int64  // µs since 1970 of the sticky column; 0 for none
-	day     int32  // since 1970, noDay for none
-	source  int32  // provider, an index of the reader's
+	version [28]byte
+	sticky  int64 // µs since 1970 of the sticky column; 0 for none
+	day     int32 // since 1970, noDay for none
+	source  int32 // provider, an index of the reader's
 	deleted bool
 }
 
@@ -37,6 +37,7 @@ type fact struct {
 type form struct {
 	// table has the columns that matter here, in their order.
 	table *schemas.Table
+	from  []int // where they are in the table's own order
 
 	keys, values                  []int
 	user, resource, provider      int // -1 for none
@@ -57,7 +58,7 @@ func newForm(of *schemas.Table) *form {
 	t.Columns = nil
 	sticky := of.StickyColumn()
 	f := &form{table: &t, user: -1, resource: -1, provider: -1, day: -1, sticky: -1, version: -1, deleted: -1, sum: sha256.New()}
-	for _, c := range of.Columns {
+	for i, c := range of.Columns {
 		at := len(t.Columns)
 		switch {
 		case c.Name == "_version":
@@ -66,14 +67,16 @@ func newForm(of *schemas.Table) *form {
 			f.deleted = at
 		case c.Name == sticky:
 			f.sticky = at
-		case of.IsKey(c.Name):
-			f.keys = append(f.keys, at)
+		case of.IsKey(c.Name): // see below
 		case slices.Contains(uncompared, c.Name) || c.Deprecated:
 			continue
 		default:
 			f.values = append(f.values, at)
 		}
-		t.Columns = append(t.Columns, c)
+		t.Columns, f.from = append(t.Columns, c), append(f.from, i)
+	}
+	for _, name := range of.Key {
+		f.keys = append(f.keys, t.Index(name))
 	}
 	f.user, f.resource, f.provider, f.day = t.Index("user_id"), t.Index("resource"), -1, -1
 	if name := of.ProviderColumn(); name != "" {
@@ -85,14 +88,21 @@ func newForm(of *schemas.Table) *form {
 	return f
 }
 
+// of is the row of the form's table that is part of one of all columns.
+func (f *form) of(all []any) []any {
+	row := make([]any, len(f.from))
+	for i, from := range f.from {
+		row[i] = all[from]
+	}
+	return row
+}
+
 // fact digests a row, which has a value for each column of the form's table.
 func (f *form) fact(row []any, sourceOf func(provider string) int32) fact {
 	one := fact{key: f.digest(row, f.keys), value: f.digest(row, f.values), day: noDay}
 	if f.version >= 0 {
 		version, _ := row[f.version].([]byte)
-		f.buffer = append(append(f.buffer[:0], one.value[:]...), version...)
-		sum := sha256.Sum256(f.buffer)
-		one.held = binary.BigEndian.Uint64(sum[:])
+		copy(one.version[:], version)
 	}
 	if f.deleted >= 0 {
 		one.deleted, _ = row[f.deleted].(bool)

@@ -1,0 +1,318 @@
+package reconcile
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"iter"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/semaphore"
+
+	"vitalsink/connector"
+	"vitalsink/schemas"
+	"vitalsink/transforms"
+)
+
+// Source is where the facts come from.
+type Source interface {
+	// Fetch calls take with messages made of what a query asks for, and how
+	// many records are in each. A message may come twice. It is no error if the
+	// source does not know what was asked for.
+	Fetch(ctx context.Context, q *connector.Query, take func(m *transforms.Message, rows int) error) (connector.Answer, error)
+	// Extents are what the source says that it has of a user. The error is
+	// connector.ErrAbsent if it does not know the user.
+	Extents(ctx context.Context, userID string) ([]connector.Extent, error)
+}
+
+// Directory knows the people.
+type Directory interface {
+	// People are all.
+	People(ctx context.Context) iter.Seq2[connector.Person, error]
+	// Team is the one whose people these are. An error says that nothing can be
+	// asked.
+	Team(ctx context.Context) (string, error)
+}
+
+// Warehouse has the facts.
+type Warehouse interface {
+	// Facts calls take with each row of a latest table that a query asks for,
+	// tombstones too, in order of user_id and then resource: a value for each
+	// of the query's columns. An error of take ends it, and is returned.
+	Facts(ctx context.Context, q connector.FactsQuery, take func(row []any) error) error
+	// Tallies count them.
+	Tallies(ctx context.Context, q connector.FactsQuery) ([]connector.Tally, error)
+}
+
+// Ledger is what a warehouse knows of itself.
+type Ledger interface {
+	connector.Bookkeeper
+	// Pending are batches that are not folded.
+	Pending(ctx context.Context) (*connector.Pending, error)
+	// MergedSince are those that are, and were appended since a time.
+	MergedSince(ctx context.Context, since time.Time) ([]connector.Registered, error)
+	// Behind compares rows of such batches, all of one table, with the table.
+	Behind(ctx context.Context, t *schemas.Table, batches []connector.Registered) ([]connector.Flaw, error)
+	// Duplicates are keys with several rows: in days of the partition column if
+	// that is part of the key, else anywhere. It is nil if there are none.
+	Duplicates(ctx context.Context, t *schemas.Table, days []time.Time) (*connector.Flaw, error)
+	// QuarantineGrowth counts rows in quarantine since a time, and since another
+	// before that.
+	QuarantineGrowth(ctx context.Context, since, before time.Time) ([]connector.Growth, error)
+}
+
+// Mender mends what no door can.
+type Mender interface {
+	// RemoveDuplicates leaves one row of each key, of the greatest version, and
+	// returns how many it removed. The error is connector.ErrFenced if somebody
+	// merged meanwhile.
+	RemoveDuplicates(ctx context.Context, t *schemas.Table, days []time.Time) (removed int, err error)
+}
+
+// Diary keeps what was found.
+type Diary interface {
+	// Record appends findings.
+	Record(ctx context.Context, findings []connector.Finding) error
+	// Findings are those of a run or, if none is named, the marks of all that
+	// began since a time, in order.
+	Findings(ctx context.Context, runID string, since time.Time) ([]connector.Finding, error)
+}
+
+// Reconcile compares a warehouse with its source.
+type Reconcile struct {
+	Source    Source              // Required.
+	Directory Directory           // Required.
+	Warehouse Warehouse           // Required.
+	Ledger    Ledger              // Required.
+	Mender    Mender              // Required, if Repair.
+	Diary     Diary               // Required.
+	Publisher connector.Publisher // Required, if Repair or DeleteExtra.
+	Catalogue *schemas.Catalogue  // Required.
+	Log       *slog.Logger        // Required.
+
+	// From and Until bound the days that are compared, Until not included.
+	// Required.
+	From, Until time.Time
+	// Sample is how many older days are compared beside, others with every run.
+	Sample int
+	// Share of what the first pass finds nothing wrong with is compared all the
+	// same, others with every run: from 0, nothing, to 1, all.
+	Share float64
+	// Users, by their ids, and Resources are compared; none for all.
+	Users, Resources []string
+	// Settle is how long after the first look the second is: twice as long as an
+	// event needs, at the most, from the source into the log.
+	Settle time.Duration
+	// MaxUnmerged is how long a batch may wait to be folded. Optional, default 2
+	// hours.
+	MaxUnmerged time.Duration
+
+	Repair      bool // publish what is missing or stale, remove duplicates
+	DeleteExtra bool // publish tombstones for what the source does not have any more
+	// Fold folds what was published; nil if another process does.
+	Fold func(ctx context.Context) error
+
+	// Parallel is how many resources of people the source is asked for at once.
+	// Optional, default 4.
+	Parallel int
+	// RowRate and MaxBytes bound what is published, see connector.Outlet.
+	// Optional, default 20,000 rows a second and 32 MiB on their way.
+	RowRate  float64
+	MaxBytes int64
+	// Spent is how many requests were made and bytes billed so far; if Enough says
+	// that it is too much, the error is ErrSpent. Optional.
+	Spent func() (requests, bytes int64)
+	// MaxRequests and MaxBilled bound them; 0 for no bound.
+	MaxRequests, MaxBilled int64
+	// Resume goes on with the last run, if it was stopped.
+	Resume bool
+
+	window    days
+	ordinal   int // how many runs there were before
+	outlet    *connector.Outlet
+	decoders  sync.Pool
+	providers names
+	progress  progress
+	run       run
+
+	mu     sync.Mutex
+	newest map[scope]time.Time // of the facts
+	said   map[string]bool     // what was logged
+}
+
+const (
+	chunkUsers  = 100     // people who are looked at together
+	mostChunks  = 64      // of them, that wait for their second look
+	mostWaiting = 4 << 20 // candidates that do, each 24 bytes
+	pastRuns    = 400 * day
+)
+
+// ErrSpent says that a run stopped since it may not ask for more.
+var ErrSpent = errors.New("it may not ask for more")
+
+func (r *Reconcile) now() time.Time { return time.Now().UTC() }
+
+// spent is ErrSpent if enough was asked for.
+func (r *Reconcile) spent() error {
+	if r.Spent == nil {
+		return nil
+	}
+	requests, bytes := r.Spent()
+	if r.MaxRequests > 0 && requests >= r.MaxRequests || r.MaxBilled > 0 && bytes >= r.MaxBilled {
+		return ErrSpent
+	}
+	return nil
+}
+
+// failed notes that the source did not answer about a unit.
+func (r *Reconcile) failed(u *unit, err error) {
+	r.progress.add(func(p *Result) { p.Failed++ })
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.warn("could not be compared, for one user at least", u.endpoint.Resource, err)
+}
+
+// warn logs something once. The caller holds mu, or is alone.
+func (r *Reconcile) warn(what, about string, err error) {
+	key := what + about + err.Error()
+	if !r.said[key] {
+		r.said[key] = true
+		r.Log.Warn(what, "of", about, "error", err)
+	}
+}
+
+// Run compares, and mends if that is asked for. What it found is complete
+// unless there is an error; then it is what was found until then, and recorded.
+func (r *Reconcile) Run(ctx context.Context) (*Report, error) {
+	r.progress.begin()
+	r.Parallel, r.MaxUnmerged = cmp.Or(r.Parallel, 4), cmp.Or(r.MaxUnmerged, 2*time.Hour)
+	r.outlet = connector.NewOutlet(r.Publisher, cmp.Or(r.RowRate, 20_000), cmp.Or(r.MaxBytes, 32<<20))
+	r.newest, r.said = map[scope]time.Time{}, map[string]bool{}
+	if _, err := r.Directory.Team(ctx); err != nil {
+		return nil, err
+	}
+	people, err := r.people(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.begin(ctx); err != nil {
+		return nil, err
+	}
+	err = r.all(ctx, people)
+	return r.end(ctx, err)
+}
+
+// people are those who are compared, in the order of their hashes.
+func (r *Reconcile) people(ctx context.Context) (all []connector.Person, err error) {
+	for p, err := range r.Directory.People(ctx) {
+		if err != nil {
+			return nil, err
+		}
+		if len(r.Users) == 0 || slices.Contains(r.Users, p.UserID) {
+			all = append(all, p)
+		}
+	}
+	slices.SortFunc(all, func(a, b connector.Person) int { return strings.Compare(hashOf(a.UserID), hashOf(b.UserID)) })
+	if len(r.Users) > 0 && len(all) < len(r.Users) {
+		return nil, connector.ErrAbsent
+	}
+	return all, nil
+}
+
+// all inspects the warehouse and compares people, then looks whether what was
+// mended is.
+func (r *Reconcile) all(ctx context.Context, people []connector.Person) error {
+	before, err := r.inspect(ctx, r.Repair)
+	if err != nil {
+		return err
+	}
+	if !r.run.resumed { // else it is recorded
+		if err := r.record(ctx, before, nil); err != nil {
+			return err
+		}
+	}
+	done, _ := slices.BinarySearchFunc(people, r.run.upTo, func(p connector.Person, upTo string) int {
+		if hashOf(p.UserID) <= upTo {
+			return -1
+		}
+		return 1
+	})
+	r.progress.add(func(p *Result) { p.Users, p.UsersDone = len(people), done })
+	if err := r.walk(ctx, people[done:]); err != nil {
+		return err
+	}
+	if err := r.record(ctx, r.freshness(), nil); err != nil {
+		return err
+	}
+	if r.Fold == nil || !r.Repair && !r.DeleteExtra {
+		return nil
+	}
+	if err := r.Fold(ctx); err != nil {
+		return err
+	}
+	after, err := r.inspect(ctx, false)
+	if err != nil {
+		return err
+	}
+	return r.record(ctx, mended(before, after), nil)
+}
+
+// walk compares people, some at a time. First looks come one after the other,
+// and while their second looks are waited for, others begin. What is found is
+// recorded in the order of the people.
+func (r *Reconcile) walk(ctx context.Context, people []connector.Person) error {
+	g, gctx := errgroup.WithContext(ctx)
+	chunks, candidates, turn := semaphore.NewWeighted(mostChunks), semaphore.NewWeighted(mostWaiting), semaphore.NewWeighted(1)
+	before := make(chan struct{})
+	close(before)
+	for some := range slices.Chunk(people, chunkUsers) {
+		if chunks.Acquire(gctx, 1) != nil {
+			break
+		}
+		c := &chunk{Reconcile: r, people: some}
+		if err := c.first(gctx); err != nil {
+			g.Go(func() error { return err })
+			break
+		}
+		kept := min(c.waiting, mostWaiting)
+		if candidates.Acquire(gctx, kept) != nil {
+			break
+		}
+		after, recorded := before, make(chan struct{})
+		before = recorded
+		g.Go(func() error {
+			defer chunks.Release(1)
+			defer candidates.Release(kept)
+			if err := c.second(gctx, turn); err != nil {
+				return err
+			}
+			select {
+			case <-after:
+			case <-gctx.Done():
+				return context.Cause(gctx)
+			}
+			defer close(recorded)
+			return r.record(gctx, c.sums, c)
+		})
+	}
+	return errors.Join(g.Wait(), ctx.Err())
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return ctx.Err()
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
