@@ -79,6 +79,15 @@ type Pull struct {
 	Start, End         time.Time // zero if it does not say
 }
 
+// Extent is what Junction says of the data that it has of a person: of one
+// provider and resource. What it does not say is zero.
+type Extent struct {
+	Provider, Resource string
+	Oldest, Newest     time.Time
+	Sent               int    // objects that events brought as created, each as often as one did
+	Status             string // of its last attempt to get more
+}
+
 // Leftover is a sample of a workout's stream that a later fetch did not bring:
 // it is not part of the stream any more.
 type Leftover struct {

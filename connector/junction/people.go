@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 	"net/url"
+	"reflect"
 	"slices"
 	"strconv"
 	"time"
@@ -145,70 +146,18 @@ func (c *Client) Workouts(ctx context.Context, q *connector.Query) (ids []string
 	return ids, a, err
 }
 
-// pathOfPulls is where Junction tells of its pulls of history.
-const pathOfPulls = "/v2/introspect/historical_pull"
-
-// Pulls are what Junction says of its pulls of a user's history.
-func (c *Client) Pulls(ctx context.Context, userID string) (all []connector.Pull, err error) {
-	type pull struct {
-		Status string `json:"status"`
-		Start  string `json:"range_start"`
-		End    string `json:"range_end"`
-	}
-	seen := map[string]bool{}
-	for cursor := ""; ; {
-		var page struct {
-			Data []struct {
-				Provider map[string]struct {
-					Pulled map[string]pull `json:"pulled"`
-				} `json:"provider"`
-			} `json:"data"`
-			Next string `json:"next_cursor"`
-		}
-		query := url.Values{"user_id": {userID}}
-		if cursor != "" {
-			query.Set("next_cursor", cursor)
-		}
-		if err := c.object(ctx, request{path: pathOfPulls, query: query}, &page); err != nil {
-			return all, err
-		}
-		for _, of := range page.Data {
-			for provider, pulls := range of.Provider {
-				for resource, p := range pulls.Pulled {
-					all = append(all, connector.Pull{Resource: resource, Provider: provider, Status: p.Status, Start: moment(p.Start), End: moment(p.End)})
-				}
-			}
-		}
-		if page.Next == "" || page.Next == "None" { // which is in the documentation
-			return all, nil
-		}
-		if seen[page.Next] {
-			return all, fmt.Errorf("GET %s: %w: the cursor of the next page is that of an earlier one", pathOfPulls, ErrUnavailable)
-		}
-		cursor, seen[page.Next] = page.Next, true
-	}
-}
-
-// moment is a time that the API says, zero if it says none.
-func moment(text string) time.Time {
-	t, err := time.Parse(time.RFC3339, text)
-	if err != nil {
-		return time.Time{}
-	}
-	return t.UTC()
-}
-
 func ofUser(path, userID string) request {
 	return request{path: path, marks: map[string]string{"{user_id}": userID}}
 }
 
-// object asks for a small object.
+// object asks for a small object, into which a pointer points.
 func (c *Client) object(ctx context.Context, r request, into any) error {
 	_, err := c.get(ctx, r, func(_ time.Time, d *jx.Decoder) error {
 		raw, err := d.Raw()
 		if err != nil {
 			return err
 		}
+		reflect.ValueOf(into).Elem().SetZero() // of an answer before this one, which was no good
 		return json.Unmarshal(raw, into)
 	})
 	return err

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"testing"
-	"time"
 
 	"vitalsink/connector"
 	"vitalsink/connector/junction"
@@ -158,54 +157,6 @@ func TestPerson(t *testing.T) {
 	is(t, err, connector.ErrAbsent)
 	_, err = c.Connections(t.Context(), secretUser+"2")
 	is(t, err, connector.ErrAbsent)
-	_, err = c.Pulls(t.Context(), secretUser+"2")
-	is(t, err, connector.ErrAbsent)
-}
-
-// TestPulls: those of all pages, whatever says that there are no more; a circle
-// of pages is an error.
-func TestPulls(t *testing.T) {
-	page := func(resource, next string) string {
-		return `{"data":[{"user_id":"u","provider":{"oura":{"pulled":{"` + resource +
-			`":{"status":"success","range_start":"2025-03-02T00:00:00+00:00","range_end":null}},"not_pulled":[]}}}],"next_cursor":` + next + `}`
-	}
-	for name, c := range map[string]struct {
-		next map[string]string
-		want []string
-		err  error
-	}{
-		"one page":  {map[string]string{"": "null"}, []string{"r"}, nil},
-		"None":      {map[string]string{"": `"None"`}, []string{"r"}, nil},
-		"empty":     {map[string]string{"": `""`}, []string{"r"}, nil},
-		"two pages": {map[string]string{"": `"a"`, "a": "null"}, []string{"r", "ra"}, nil},
-		"three":     {map[string]string{"": `"a"`, "a": `"b"`, "b": `"None"`}, []string{"r", "ra", "rb"}, nil},
-		"a circle":  {map[string]string{"": `"a"`, "a": `"b"`, "b": `"a"`}, []string{"r", "ra", "rb"}, junction.ErrUnavailable},
-		"the same":  {map[string]string{"": `"a"`, "a": `"a"`}, []string{"r", "ra"}, junction.ErrUnavailable},
-	} {
-		t.Run(name, func(t *testing.T) {
-			asked := 0
-			client := serve(t, func(w http.ResponseWriter, r *http.Request) {
-				cursor := r.URL.Query().Get("next_cursor")
-				if asked++; asked > 50 || r.URL.Query().Get("user_id") != secretUser {
-					status(400)(w, r)
-					return
-				}
-				text(page("r"+cursor, c.next[cursor]))(w, r)
-			})
-			pulls, err := client.Pulls(t.Context(), secretUser)
-			is(t, err, c.err)
-			var got []string
-			for _, p := range pulls {
-				got = append(got, p.Resource)
-				if !p.Start.Equal(time.Date(2025, 3, 2, 0, 0, 0, 0, time.UTC)) || !p.End.IsZero() || p.Provider != "oura" || p.Status != "success" {
-					t.Errorf("%+v", p)
-				}
-			}
-			if !slices.Equal(got, c.want) {
-				t.Errorf("%v, want %v", got, c.want)
-			}
-		})
-	}
 }
 
 // TestWorkouts: the ids of a range's workouts; none of who is not there.
