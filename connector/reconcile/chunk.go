@@ -86,9 +86,11 @@ func unitOf(p connector.Person, e schemas.Endpoint, t *schemas.Table) unit {
 // walks through all that the source has of these people.
 func (c *chunk) sampleDays(k *known) days {
 	oldest := c.window.from
-	for _, e := range k.extents {
-		if !e.Oldest.IsZero() && !e.Oldest.Before(earliest) {
-			oldest = min(oldest, dayOf(e.Oldest))
+	for _, extents := range k.extents {
+		for _, e := range extents {
+			if !e.Oldest.Before(earliest) {
+				oldest = min(oldest, dayOf(e.Oldest))
+			}
 		}
 	}
 	if c.Sample <= 0 || oldest == c.window.from {
@@ -104,8 +106,8 @@ func (c *chunk) sampleDays(k *known) days {
 func (c *chunk) inSample(k *known, t *schemas.Table, in days) (units []unit) {
 	for _, p := range c.people {
 		for _, e := range c.endpointsOf(t) {
-			has := func(provider connector.Extent) bool {
-				return !provider.Newest.IsZero() && dayOf(provider.Oldest) < in.until && dayOf(provider.Newest) >= in.from
+			has := func(x connector.Extent) bool {
+				return !x.Newest.IsZero() && dayOf(x.Oldest) < in.until && dayOf(x.Newest) >= in.from
 			}
 			if e.Dates && slices.ContainsFunc(k.extents[of{p.UserID, e.Resource}], has) {
 				units = append(units, unitOf(p, e, t))

@@ -218,7 +218,7 @@ func shortened(v any) any {
 		}
 	case json.Number:
 		n, err := strconv.ParseFloat(string(v), 64)
-		if _, intErr := strconv.ParseInt(string(v), 10, 64); err != nil || intErr == nil && math.Abs(n) > 1<<53 {
+		if _, intErr := strconv.ParseInt(string(v), 10, 64); err != nil || intErr == nil && math.Abs(n) >= 1<<53 {
 			return v
 		}
 		if n == 0 {

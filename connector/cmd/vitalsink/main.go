@@ -31,17 +31,18 @@ const (
 type cli struct {
 	LogLevel string `default:"info" enum:"debug,info,warn,error" placeholder:"LEVEL" help:"What to log: debug, info, warn or error. Default ${default}."`
 
-	Run      runCommand      `cmd:"" help:"Receive messages from Pub/Sub and fold them into tables, until told to stop."`
-	Webhook  webhookCommand  `cmd:"" help:"Take Svix-signed webhooks: publish them to Pub/Sub, or append them to tables."`
-	Load     loadCommand     `cmd:"" help:"Load messages or events from files, then fold them into tables."`
-	Backfill backfillCommand `cmd:"" help:"Fetch history and workout streams that Junction announced, or what you name, from its API."`
-	Replay   replayCommand   `cmd:"" help:"Send messages once more: from quarantine, from dead letters, from files."`
-	Query    queryCommand    `cmd:"" help:"Run one SQL statement on a DuckDB file, which it cannot change."`
-	Check    checkCommand    `cmd:"" help:"Prove that the books balance: that nothing was lost, and nothing counted twice."`
-	Schema   schemaCommand   `cmd:"" help:"Show the tables, and bring those in BigQuery up to date."`
-	Demo     demoCommand     `cmd:"" help:"See all of it work, on generated data, with no account and no cloud."`
-	Generate generateCommand `cmd:"" help:"Print generated messages, for tests and to try things out."`
-	Version  versionCommand  `cmd:"" help:"Print the version."`
+	Run       runCommand       `cmd:"" help:"Receive messages from Pub/Sub and fold them into tables, until told to stop."`
+	Webhook   webhookCommand   `cmd:"" help:"Take Svix-signed webhooks: publish them to Pub/Sub, or append them to tables."`
+	Load      loadCommand      `cmd:"" help:"Load messages or events from files, then fold them into tables."`
+	Backfill  backfillCommand  `cmd:"" help:"Fetch history and workout streams that Junction announced, or what you name, from its API."`
+	Reconcile reconcileCommand `cmd:"" help:"Answer whether the tables hold what Junction has, and repair what they do not."`
+	Replay    replayCommand    `cmd:"" help:"Send messages once more: from quarantine, from dead letters, from files."`
+	Query     queryCommand     `cmd:"" help:"Run one SQL statement on a DuckDB file, which it cannot change."`
+	Check     checkCommand     `cmd:"" help:"Prove that the books balance: that nothing was lost, and nothing counted twice."`
+	Schema    schemaCommand    `cmd:"" help:"Show the tables, and bring those in BigQuery up to date."`
+	Demo      demoCommand      `cmd:"" help:"See all of it work, on generated data, with no account and no cloud."`
+	Generate  generateCommand  `cmd:"" help:"Print generated messages, for tests and to try things out."`
+	Version   versionCommand   `cmd:"" help:"Print the version."`
 }
 
 const about = `Lands health data of wearables, as Junction delivers it, in warehouse tables:

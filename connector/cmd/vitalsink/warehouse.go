@@ -22,6 +22,7 @@ import (
 	"vitalsink/connector/backfill"
 	"vitalsink/connector/bigquery"
 	"vitalsink/connector/duckdb"
+	"vitalsink/connector/reconcile"
 	"vitalsink/connector/replay"
 	"vitalsink/schemas"
 )
@@ -116,7 +117,10 @@ type warehouse interface {
 	replay.Quarantine
 	backfill.Notices
 	backfill.History
-	connector.Bookkeeper
+	reconcile.Warehouse
+	reconcile.Ledger
+	reconcile.Mender
+	reconcile.Diary
 	io.Closer
 }
 
