@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"vitalsink/connector"
+	"vitalsink/schemas"
 )
 
 // Store is a warehouse under test, and a look into its tables.
@@ -13,6 +14,7 @@ type Store interface {
 	connector.Warehouse
 	connector.Bookkeeper
 	notices
+	inspections
 	// Latest are the rows of a versioned table, tombstones too, values as
 	// Text gives them.
 	Latest(t testing.TB, table string) []Row
@@ -29,6 +31,25 @@ type Store interface {
 	RegisterAgain(t testing.TB, batchID string)
 	// Enter writes a row of an append-only table, a value for each column.
 	Enter(t testing.TB, table string, row map[string]any)
+	// Copy, Change and Remove break a latest table: they insert a copy of each of
+	// its rows for which a condition holds, set columns of these, or delete them.
+	// Conditions and what is set are in the SQL that all warehouses share.
+	Copy(t testing.TB, table, where string)
+	Change(t testing.TB, table, set, where string)
+	Remove(t testing.TB, table, where string)
+}
+
+// inspections is what a reconciliation asks of a warehouse.
+type inspections interface {
+	Facts(ctx context.Context, q connector.FactsQuery, take func(row []any) error) error
+	Tallies(ctx context.Context, q connector.FactsQuery) ([]connector.Tally, error)
+	MergedSince(ctx context.Context, since time.Time) ([]connector.Registered, error)
+	Duplicates(ctx context.Context, t *schemas.Table, days []time.Time) (*connector.Flaw, error)
+	Behind(ctx context.Context, t *schemas.Table, batches []connector.Registered) ([]connector.Flaw, error)
+	QuarantineGrowth(ctx context.Context, since, before time.Time) ([]connector.Growth, error)
+	RemoveDuplicates(ctx context.Context, t *schemas.Table, days []time.Time) (removed int, err error)
+	Record(ctx context.Context, findings []connector.Finding) error
+	Findings(ctx context.Context, runID string, since time.Time) ([]connector.Finding, error)
 }
 
 // notices is what a backfill asks of a warehouse.

@@ -162,6 +162,21 @@ func (s inspected) Enter(t testing.TB, table string, row map[string]any) {
 	}
 }
 
+func (s inspected) Copy(t testing.TB, table, where string) {
+	t.Helper()
+	s.exec(t, "INSERT INTO store."+ident(table)+" SELECT * FROM store."+ident(table)+" WHERE "+where)
+}
+
+func (s inspected) Change(t testing.TB, table, set, where string) {
+	t.Helper()
+	s.exec(t, "UPDATE store."+ident(table)+" SET "+set+" WHERE "+where)
+}
+
+func (s inspected) Remove(t testing.TB, table, where string) {
+	t.Helper()
+	s.exec(t, "DELETE FROM store."+ident(table)+" WHERE "+where)
+}
+
 func (s inspected) exec(t testing.TB, statement string) {
 	t.Helper()
 	if _, err := s.open.folds.ExecContext(context.Background(), statement); err != nil {
