@@ -28,14 +28,18 @@ type mergedNames struct {
 	LookFrom time.Time // nothing of these batches was written earlier, by any clock
 }
 
+func mergedNamesOf(since time.Time) mergedNames {
+	n := mergedNames{Since: since}
+	if from := since.Add(-clockSkew); from.After(time.Time{}) {
+		n.LookFrom = from
+	}
+	return n
+}
+
 // MergedSince are the batches that stand in ledger and registry and were
 // appended at or after a time, oldest first, each once.
 func (w *Warehouse) MergedSince(ctx context.Context, since time.Time) (all []connector.Registered, err error) {
-	names := mergedNames{Since: since}
-	if from := since.Add(-clockSkew); from.After(time.Time{}) {
-		names.LookFrom = from
-	}
-	err = w.look(ctx, schemas.BatchesTable, "merged.sql", names, func(row []bigquery.Value) error {
+	err = w.look(ctx, schemas.BatchesTable, "merged.sql", mergedNamesOf(since), func(row []bigquery.Value) error {
 		b, err := registeredOf(row)
 		all = append(all, b)
 		return err
