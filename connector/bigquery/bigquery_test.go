@@ -207,6 +207,22 @@ func (s inspected) Enter(t testing.TB, table string, row map[string]any) {
 		idents(columns), strings.Join(values, ", ")), parameters...)
 }
 
+func (s inspected) Copy(t testing.TB, table, where string) {
+	t.Helper()
+	latest := ident(testProject + "." + storeOf(testDataset) + "." + table)
+	s.values(t, "INSERT INTO "+latest+" SELECT * FROM "+latest+" WHERE "+where)
+}
+
+func (s inspected) Change(t testing.TB, table, set, where string) {
+	t.Helper()
+	s.values(t, "UPDATE "+ident(testProject+"."+storeOf(testDataset)+"."+table)+" SET "+set+" WHERE "+where)
+}
+
+func (s inspected) Remove(t testing.TB, table, where string) {
+	t.Helper()
+	s.values(t, "DELETE FROM "+ident(testProject+"."+storeOf(testDataset)+"."+table)+" WHERE "+where)
+}
+
 // values runs a statement as anybody would.
 func (s inspected) values(t testing.TB, statement string, parameters ...bigquery.QueryParameter) [][]bigquery.Value {
 	t.Helper()

@@ -1,6 +1,7 @@
 package bigquery
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -179,24 +180,83 @@ func (w *Warehouse) await(ctx context.Context, job *bigquery.Job, s statement) (
 	}
 }
 
-// eachRow calls f on every row of the result of a job that has ended.
-func (w *Warehouse) eachRow(ctx context.Context, job *bigquery.Job, f func([]bigquery.Value) error) error {
-	values, err := within(ctx, w.patience, func(ctx context.Context) ([][]bigquery.Value, error) {
-		rows, err := job.Read(ctx)
+// rowByRow runs a statement that changes nothing, and calls take on each row as
+// it comes: what came before is not kept. It tries again what fails for a
+// passing reason until a row was taken.
+func (w *Warehouse) rowByRow(ctx context.Context, s statement, take func([]bigquery.Value) error) error {
+	var ended error // of the try that was the last one, since it gave rows away
+	err := w.patience.retry(ctx, func() error {
+		s := s // its limit is lowered anew
+		job, _, err := w.submit(ctx, &s, "vitalsink_"+s.step+"_"+uuid.NewString())
 		if err != nil {
-			return nil, err
+			return err
 		}
-		return all(rows)
+		if _, err = w.await(ctx, job, s); err != nil {
+			return err
+		}
+		began := false
+		err = w.pageByPage(ctx, job, func(row []bigquery.Value) error {
+			began = true
+			return take(row)
+		})
+		if began {
+			ended = err
+			return nil
+		}
+		return err
+	})
+	return cmp.Or(err, ended)
+}
+
+// eachRow calls f on every row of the result of a job that has ended, once all
+// of them are there.
+func (w *Warehouse) eachRow(ctx context.Context, job *bigquery.Job, f func([]bigquery.Value) error) error {
+	var values [][]bigquery.Value
+	err := w.pageByPage(ctx, job, func(row []bigquery.Value) error {
+		values = append(values, row)
+		return nil
 	})
 	for _, row := range values {
 		if err == nil {
-			err = f(row)
+			if err = f(row); err != nil {
+				err = fmt.Errorf("read result of job %s: %w", job.ID(), err)
+			}
 		}
 	}
-	if err != nil {
-		return fmt.Errorf("read result of job %s: %w", job.ID(), err)
+	return err
+}
+
+// pageRows bounds the rows of a page of a result; BigQuery ends one at 10 MB.
+const pageRows = 10_000
+
+// pageByPage calls take on every row of the result of a job that has ended.
+// What it waits for is a page, never all of them: they may be many, and take
+// slow. An error of take's is returned as it is.
+func (w *Warehouse) pageByPage(ctx context.Context, job *bigquery.Job, take func([]bigquery.Value) error) error {
+	// The client asks for pages with the context that it began with.
+	reading, cancel := context.WithCancel(ctx)
+	defer cancel()
+	late := time.AfterFunc(w.patience.callTimeout, cancel)
+	defer late.Stop()
+	rows, err := job.Read(reading)
+	if err == nil {
+		rows.PageInfo().MaxSize = pageRows
 	}
-	return nil
+	for err == nil {
+		var row []bigquery.Value
+		late.Reset(w.patience.callTimeout)
+		err = rows.Next(&row)
+		late.Stop()
+		if errors.Is(err, iterator.Done) {
+			return nil
+		}
+		if err == nil {
+			if err := take(row); err != nil {
+				return err
+			}
+		}
+	}
+	return fmt.Errorf("read result of job %s: %w", job.ID(), classify(ctx, err))
 }
 
 // all reads the rest of a result.

@@ -102,6 +102,7 @@ func renderAll(t *testing.T) map[string]string {
 			render(fmt.Sprintf("read_%d_%s", i, table), "read.sql", r)
 		}
 	}
+	renderReconcile(t, c, s, render)
 	wide := goldenMerge(c.Table("timeseries"))
 	for i := range 4_500 { // more than a statement may change
 		wide.Batches[0].Days = append(wide.Batches[0].Days, mustDay("2010-01-01").Add(time.Duration(i)*day))
@@ -111,6 +112,31 @@ func renderAll(t *testing.T) map[string]string {
 		render("view_"+v.Name, "view.sql", viewNames{v})
 	}
 	return out
+}
+
+// renderReconcile renders what reconcile asks, for tables that differ in it.
+func renderReconcile(t *testing.T, c *schemas.Catalogue, s *statements, render func(name, file string, names any)) {
+	t.Helper()
+	w := &Warehouse{statements: s, catalogue: c, pending: maxPending}
+	since := time.Date(2026, 11, 23, 10, 0, 0, 123456000, time.UTC)
+	render("merged", "merged.sql", mergedNamesOf(since))
+	render("growth", "growth.sql", growthNames{Since: since, Before: since.Add(-day)})
+	render("findings", "findings.sql", namesOfFindings(c, "r1", time.Time{}))
+	render("findings_marks", "findings.sql", namesOfFindings(c, "", since))
+	for _, name := range []string{"timeseries", "sleep", "electrocardiogram", "devices"} {
+		table := c.Table(name)
+		q := connector.FactsQuery{Table: table, Users: []string{"u1"}, From: mustDay("2026-11-22"), Until: mustDay("2026-11-24")}
+		if name == schemas.TimeseriesTable {
+			q.Resources = []string{"heartrate", "glucose"}
+		}
+		render("facts_"+name, "facts.sql", w.namesOfFacts(q))
+		render("tallies_"+name, "tallies.sql", w.namesOfFacts(q))
+		behind := w.namesOfBehind(table, goldenMerge(table).Batches)
+		render("behind_"+name, "behind.sql", behind.With(behind.Parts[0]))
+		places := placesOf(table, []time.Time{mustDay("2019-03-01"), mustDay("2026-11-22"), mustDay("2026-11-23")})
+		render("duplicates_"+name, "duplicates.sql", duplicatesNames{namesOf(table), places[0], mostExamples})
+		render("remove_"+name, "remove.sql", removeNames(table, places))
+	}
 }
 
 // goldenMerge is a merge of two batches, with a day of 2019 among those of

@@ -20,6 +20,7 @@ var parameters = map[string]string{
 	"probed":     "INT64",
 	"reasons":    "ARRAY<STRING>",
 	"registered": "INT64",
+	"run":        "STRING",
 	"since":      "TIMESTAMP",
 	"users":      "ARRAY<STRING>",
 	"workouts":   "ARRAY<STRING>",

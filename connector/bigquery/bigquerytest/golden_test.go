@@ -132,16 +132,26 @@ func (d *db) golden(t *testing.T, c *schemas.Catalogue, name, text string) {
 	parameters := []bigquery.QueryParameter{
 		{Name: "ids", Value: []string{"b1", "b2"}}, {Name: "job_id", Value: "j1"}, {Name: "after", Value: ""}, {Name: "reasons", Value: []string{"not_json"}},
 		{Name: "since", Value: time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)}, {Name: "users", Value: []string{"u1"}}, {Name: "workouts", Value: []string{"w1"}},
+		{Name: "run", Value: "r1"}, {Name: "fence", Value: 7},
 	}
-	if !strings.HasPrefix(name, "merge") {
+	if table, ok := strings.CutPrefix(name, "remove_"); ok {
+		d.raise(table)
+	}
+	if !strings.HasPrefix(name, "merge_") {
 		d.must(text, parameters...)
 		return
 	}
-	d.must("UPDATE health_store." + name[strings.LastIndexByte(name, '_')+1:] + "_fence SET n = 7 WHERE TRUE")
-	rows := d.must(text, append(parameters, bigquery.QueryParameter{Name: "fence", Value: 7}, bigquery.QueryParameter{Name: "registered", Value: registered},
+	d.raise(name[strings.LastIndexByte(name, '_')+1:])
+	rows := d.must(text, append(parameters, bigquery.QueryParameter{Name: "registered", Value: registered},
 		bigquery.QueryParameter{Name: "probed", Value: 0}, bigquery.QueryParameter{Name: "estimated", Value: 0},
 		bigquery.QueryParameter{Name: "merge_id", Value: "m1"}, bigquery.QueryParameter{Name: "merged_at", Value: time.Date(2026, 11, 23, 10, 1, 0, 0, time.UTC)})...)
 	if got := fmt.Sprint(rows[0][:4]); got != "[1 1 0 0]" {
 		t.Errorf("books are %s, want one row applied", got)
 	}
+}
+
+// raise sets the fence of a table to that of the golden statements.
+func (d *db) raise(table string) {
+	d.Helper()
+	d.must("UPDATE health_store." + table + "_fence SET n = 7 WHERE TRUE")
 }

@@ -1,14 +1,7 @@
 DECLARE found, superseded, stale, applied, billed INT64 DEFAULT 0;
 BEGIN TRANSACTION;
 
--- Whoever raises the fence first wins; the other starts over.
-UPDATE {{table (fence .Table)}} SET n = n + 1 WHERE n = @fence;
-IF @@row_count != 1 THEN
-    IF (SELECT COUNT(*) FROM {{table (fence .Table)}}) != 1 THEN
-        RAISE USING MESSAGE = {{literal .Unfenced}};
-    END IF;
-    RAISE USING MESSAGE = {{literal .Fenced}};
-END IF;
+{{template "raise_fence.sql" .}}
 IF EXISTS (
     SELECT 1 FROM {{table "merges"}} AS m, UNNEST(m.batch_ids) AS id
     WHERE m.merged_at >= {{timestamp .LedgerSince}} AND m.table_name = {{literal .Table}} AND id IN UNNEST(@ids)

@@ -1,0 +1,53 @@
+WITH logged AS (
+    -- Of each key the newest version; one that was delivered twice is there twice.
+    SELECT `user_id`, `id`, `team_id`, `client_user_id`, `session_start`, `session_end`, `voltage_sample_count`, `heart_rate_mean`, `sampling_frequency_hz`, `classification`, `inconclusive_cause`, `algorithm_version`, `time_zone`, `source_device_model`, `source_provider`, `source_type`, `source_app_id`, `source_device_id`, `source_sport`, `source_workout_id`, MIN(`created_at`) OVER (PARTITION BY `user_id`, `id`) AS `created_at`, `updated_at`, `_extra`, `_version`, `_version_at`, `_message_id`, `_deleted`,
+        MAX(`created_at`) OVER (PARTITION BY `user_id`, `id`) AS _latest
+    FROM `project.health_store.electrocardiogram_log`
+    WHERE _batch_id IN UNNEST(@ids) AND _appended_at >= TIMESTAMP '2026-11-23 10:00:00.123456+00' AND _appended_at <= TIMESTAMP '2026-11-23 10:00:01.123456+00'
+    QUALIFY RANK() OVER (PARTITION BY `user_id`, `id` ORDER BY _version DESC) = 1
+),
+judged AS (
+    SELECT S.`user_id`, S.`id`, 
+        LOGICAL_AND(T._version IS NULL) AS missing,
+        LOGICAL_AND(T._version IS NULL OR S._version > T._version) AS behind,
+        LOGICAL_OR(S._version = T._version AND (
+            S.`team_id` IS DISTINCT FROM T.`team_id`
+            OR S.`client_user_id` IS DISTINCT FROM T.`client_user_id`
+            OR S.`session_start` IS DISTINCT FROM T.`session_start`
+            OR S.`session_end` IS DISTINCT FROM T.`session_end`
+            OR S.`voltage_sample_count` IS DISTINCT FROM T.`voltage_sample_count`
+            OR S.`heart_rate_mean` IS DISTINCT FROM T.`heart_rate_mean`
+            OR S.`sampling_frequency_hz` IS DISTINCT FROM T.`sampling_frequency_hz`
+            OR S.`classification` IS DISTINCT FROM T.`classification`
+            OR S.`inconclusive_cause` IS DISTINCT FROM T.`inconclusive_cause`
+            OR S.`algorithm_version` IS DISTINCT FROM T.`algorithm_version`
+            OR S.`time_zone` IS DISTINCT FROM T.`time_zone`
+            OR S.`source_device_model` IS DISTINCT FROM T.`source_device_model`
+            OR S.`source_provider` IS DISTINCT FROM T.`source_provider`
+            OR S.`source_type` IS DISTINCT FROM T.`source_type`
+            OR S.`source_app_id` IS DISTINCT FROM T.`source_app_id`
+            OR S.`source_device_id` IS DISTINCT FROM T.`source_device_id`
+            OR S.`source_sport` IS DISTINCT FROM T.`source_sport`
+            OR S.`source_workout_id` IS DISTINCT FROM T.`source_workout_id`
+            OR S.`updated_at` IS DISTINCT FROM T.`updated_at`
+            OR TO_JSON_STRING(S.`_extra`) IS DISTINCT FROM TO_JSON_STRING(T.`_extra`)
+            OR S.`_version_at` IS DISTINCT FROM T.`_version_at`
+            OR S.`_message_id` IS DISTINCT FROM T.`_message_id`
+            OR S.`_deleted` IS DISTINCT FROM T.`_deleted`
+        )) AS unequal,
+        LOGICAL_OR(S.`created_at` < S._latest OR T._version >= S._version AND (S.`created_at` IS NOT NULL AND (T.`created_at` IS NULL OR S.`created_at` < T.`created_at`))) AS moved
+    FROM logged AS S
+    LEFT JOIN (
+        SELECT `user_id`, `id`, `team_id`, `client_user_id`, `session_start`, `session_end`, `voltage_sample_count`, `heart_rate_mean`, `sampling_frequency_hz`, `classification`, `inconclusive_cause`, `algorithm_version`, `time_zone`, `source_device_model`, `source_provider`, `source_type`, `source_app_id`, `source_device_id`, `source_sport`, `source_workout_id`, `created_at`, `updated_at`, `_extra`, `_version`, `_version_at`, `_message_id`, `_deleted`
+        FROM `project.health_store.electrocardiogram` AS T
+        WHERE ((T.`created_at` >= TIMESTAMP '2019-03-01 00:00:00+00' AND T.`created_at` < TIMESTAMP '2019-03-02 00:00:00+00') OR (T.`created_at` >= TIMESTAMP '2026-11-22 00:00:00+00' AND T.`created_at` < TIMESTAMP '2026-11-24 00:00:00+00') OR T.`created_at` IS NULL)
+    ) AS T
+    ON T.`user_id` = S.`user_id` AND T.`id` = S.`id`
+    WHERE ((S.`created_at` >= TIMESTAMP '2019-03-01 00:00:00+00' AND S.`created_at` < TIMESTAMP '2019-03-02 00:00:00+00') OR (S.`created_at` >= TIMESTAMP '2026-11-22 00:00:00+00' AND S.`created_at` < TIMESTAMP '2026-11-24 00:00:00+00'))
+    GROUP BY S.`user_id`, S.`id`
+)
+SELECT flaw, COUNT(*) OVER (PARTITION BY flaw) AS `keys`, COUNTIF(missing) OVER (PARTITION BY flaw) AS missing, `user_id`, `id`
+FROM judged, UNNEST([IF(behind, 'behind', NULL), IF(unequal, 'unequal', NULL), IF(moved, 'moved', NULL)]) AS flaw
+WHERE flaw IS NOT NULL
+QUALIFY ROW_NUMBER() OVER (PARTITION BY flaw ORDER BY `user_id`, `id`) <= 10
+ORDER BY flaw, `user_id`, `id`

@@ -1,0 +1,4 @@
+SELECT T.`user_id`, T.`id`, T.`team_id`, T.`client_user_id`, T.`date`, T.`calendar_date`, T.`bedtime_start`, T.`bedtime_stop`, T.`type`, T.`timezone_offset`, T.`duration`, T.`total`, T.`awake`, T.`light`, T.`rem`, T.`deep`, T.`score`, T.`recovery_readiness_score`, T.`hr_lowest`, T.`hr_average`, T.`hr_resting`, T.`efficiency`, T.`latency`, T.`temperature_delta`, T.`skin_temperature`, T.`hr_dip`, T.`state`, T.`average_hrv`, T.`respiratory_rate`, T.`sleep_stream`, T.`source_provider`, T.`source_type`, T.`source_app_id`, T.`source_device_id`, T.`source_sport`, T.`source_workout_id`, T.`created_at`, T.`updated_at`, T.`_extra`, T.`_version`, T.`_version_at`, T.`_message_id`, T.`_deleted`
+FROM `project.health_store.sleep` AS T
+WHERE T.`user_id` IN UNNEST(@users) AND (T.`calendar_date` >= DATE '2026-11-22' AND T.`calendar_date` < DATE '2026-11-24' OR T.`calendar_date` IS NULL)
+ORDER BY T.user_id
