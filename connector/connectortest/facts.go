@@ -304,7 +304,7 @@ func (s *suite) tallies(t *testing.T) {
 	users := []string{"u1", "u2"}
 	check(connector.FactsQuery{Table: s.catalogue.Table("workouts"), Users: users, From: day(10), Until: day(13)},
 		connector.Tally{UserID: "u1", Provider: "garmin", Rows: 1, Newest: day(10)},
-		connector.Tally{UserID: "u1", Provider: "oura", Rows: 2, Newest: day(12)}, connector.Tally{UserID: "u2", Rows: 1})
+		connector.Tally{UserID: "u1", Provider: "oura", Rows: 2, Newest: day(12)}, connector.Tally{UserID: "u2", Provider: "unknown", Rows: 1})
 	samples := s.catalogue.Table(schemas.TimeseriesTable)
 	fitbit := connector.Tally{UserID: "u1", Resource: "hrv", Provider: "fitbit", Rows: 1, Newest: noon.AddDate(0, 0, 1)}
 	oura := connector.Tally{UserID: "u1", Resource: "hrv", Provider: "oura", Rows: 1, Newest: noon}
