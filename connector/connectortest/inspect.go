@@ -129,115 +129,155 @@ func (s *suite) flaws(t testing.TB, w Store, what, table string, want ...connect
 	}
 }
 
-// behind: rows of the log that the table does not hold, or not like this. Each
-// fault is in a warehouse that was right before.
-func (s *suite) behind(t *testing.T) {
-	flaw := func(check string, examples ...[]any) connector.Flaw {
-		return connector.Flaw{Check: check, Rows: len(examples), Examples: examples}
-	}
-	sample := []any{"u1", "heartrate", "oura", "unknown", noon, ""}
-	newest := strings.Repeat("ff", 28)
-	for _, fault := range []struct {
-		what, table, set, where string // removed if nothing is set
-		want                    []connector.Flaw
-	}{
-		{"nothing", "sleep", "score = 1", "id = 'none'", nil},
-		{"an older version", "sleep", "_version = FROM_HEX('00')", "id = 's1'", []connector.Flaw{flaw(connector.CheckBehind, []any{"u1", "s1"})}},
-		{"an older version with another content", "sleep", "_version = FROM_HEX('00'), score = 1", "id = 's1'", []connector.Flaw{flaw(connector.CheckBehind, []any{"u1", "s1"})}},
-		{"a row that is gone", "sleep", "", "id = 's2'", []connector.Flaw{flaw(connector.CheckBehind, []any{"u1", "s2"})}},
-		{"a tombstone that is gone", "sleep", "", "id = 's3'", []connector.Flaw{flaw(connector.CheckBehind, []any{"u1", "s3"})}},
-		{"a tombstone undone", "sleep", "_deleted = FALSE", "id = 's3'", []connector.Flaw{flaw(connector.CheckUnequal, []any{"u1", "s3"})}},
-		{"a newer version", "sleep", "_version = FROM_HEX('" + newest + "'), score = 1", "id = 's1'", nil},
-		{"another value", "sleep", "score = 1", "id = 's1'", []connector.Flaw{flaw(connector.CheckUnequal, []any{"u1", "s1"})}},
-		{"a value that is gone", "sleep", "score = NULL", "id = 's1'", []connector.Flaw{flaw(connector.CheckUnequal, []any{"u1", "s1"})}},
-		{"a value that was none", "sleep", "bedtime_start = TIMESTAMP '2026-01-01 00:00:00+00'", "id = 's1'", []connector.Flaw{flaw(connector.CheckUnequal, []any{"u1", "s1"})}},
-		{"other JSON", "sleep", `sleep_stream = JSON '{"a":[1,2]}'`, "id = 's1'", []connector.Flaw{flaw(connector.CheckUnequal, []any{"u1", "s1"})}},
-		{"no JSON", "sleep", "sleep_stream = NULL", "id = 's1'", []connector.Flaw{flaw(connector.CheckUnequal, []any{"u1", "s1"})}},
-		{"another list", "workouts", "hr_zones = [1, 3]", "id = 'w1'", []connector.Flaw{flaw(connector.CheckUnequal, []any{"u1", "w1"})}},
-		{"a longer list", "workouts", "hr_zones = [1, 2, 3]", "id = 'w1'", []connector.Flaw{flaw(connector.CheckUnequal, []any{"u1", "w1"})}},
-		{"a sample that is gone", schemas.TimeseriesTable, "", "resource = 'heartrate'", []connector.Flaw{flaw(connector.CheckBehind, sample)}},
-		{"another value of a sample", schemas.TimeseriesTable, "value = 1", "resource = 'heartrate'", []connector.Flaw{flaw(connector.CheckUnequal, sample)}},
-		{"two faults", "sleep", "_version = FROM_HEX('00')", "id < 's3'", []connector.Flaw{flaw(connector.CheckBehind, []any{"u1", "s1"}, []any{"u1", "s2"})}},
-	} {
-		own := &scope{TB: t}
-		w := s.open(own)
-		s.someFolded(t, w)
-		s.flaws(t, w, "before "+fault.what, fault.table)
-		if fault.set == "" {
-			w.Remove(t, fault.table, fault.where)
-		} else {
-			w.Change(t, fault.table, fault.set, fault.where)
-		}
-		s.flaws(t, w, fault.what, fault.table, fault.want...)
-		own.end()
-	}
-	w := s.open(t)
-	s.someFolded(t, w)
-	w.Remove(t, "sleep", "id = 's1'")
-	// Only rows of the batches are looked at: those of the others may be erased.
-	of := merged(t, w, time.Time{}, "sleep")
-	got, err := w.Behind(t.Context(), s.catalogue.Table("sleep"), of[len(of)-1:])
-	if err != nil || len(got) > 0 {
-		t.Errorf("a batch without the row: %+v, %v", got, err)
-	}
-	if got, err = w.Behind(t.Context(), s.catalogue.Table("sleep"), nil); err != nil || len(got) > 0 {
-		t.Errorf("no batches: %+v, %v", got, err)
-	}
-	w.Remove(t, "sleep", "id = 's2' OR id = 's3'")
-	w.Change(t, schemas.TimeseriesTable, "value = 1", "TRUE")
-	s.flaws(t, w, "a table that is empty", "sleep", flaw(connector.CheckBehind, []any{"u1", "s1"}, []any{"u1", "s2"}, []any{"u1", "s3"}))
+func flawOf(check string, examples ...[]any) connector.Flaw {
+	return connector.Flaw{Check: check, Rows: len(examples), Examples: examples}
 }
 
-// someFolded folds some records: s1 and s2 in several versions, which are
-// slower or faster than each other, and in one message twice; s3 is deleted.
-func (s *suite) someFolded(t testing.TB, w Store) {
+const createdAt = "2026-05-01T00:00:00Z"
+
+// tampering is what somebody did to a record of sleep, by its id, and the check
+// that is to find it.
+var tampering = []struct {
+	id, what, set, check string // removed if nothing is set
+}{
+	{"s00", "nothing", "score = 82", ""},
+	{"s01", "an older version", "_version = FROM_HEX('00')", connector.CheckBehind},
+	{"s02", "an older version with another content", "_version = FROM_HEX('00'), score = 1", connector.CheckBehind},
+	{"s03", "a newer version", "_version = FROM_HEX('" + strings.Repeat("ff", 28) + "'), score = 1", ""},
+	{"s04", "a row that is gone", "", connector.CheckBehind},
+	{"s05", "another value", "score = 1", connector.CheckUnequal},
+	{"s06", "a value that is gone", "score = NULL", connector.CheckUnequal},
+	{"s07", "a value that was none", "bedtime_start = TIMESTAMP '2026-01-01 00:00:00+00'", connector.CheckUnequal},
+	{"s08", "other JSON", `sleep_stream = JSON '{"a":[1,2]}'`, connector.CheckUnequal},
+	{"s09", "no JSON", "sleep_stream = NULL", connector.CheckUnequal},
+	{"s10", "a float that differs a little", "average_hrv = 0.30000000000000004", connector.CheckUnequal},
+	{"s11", "another date", "calendar_date = DATE '2026-05-02'", connector.CheckUnequal},
+	{"s12", "the message of another", "_message_id = 'another'", connector.CheckUnequal},
+	{"t00", "a tombstone", "_deleted = TRUE", ""},
+	{"t01", "a tombstone that is gone", "", connector.CheckBehind},
+	{"t02", "a tombstone undone", "_deleted = FALSE", connector.CheckUnequal},
+}
+
+// behind: rows of the log that the table does not hold, or not like this, are
+// found, and no others.
+func (s *suite) behind(t *testing.T) {
+	w := s.open(t)
+	s.foldedSleeps(t, w)
+	s.ingest(t, w, 100, workout(t, "w1", "u1", "w1", map[string]any{"hr_zones": []int{1, 2}, "distance": 0.1}), workout(t, "w2", "u1", "w2", map[string]any{"hr_zones": []int{1, 2}}),
+		workout(t, "w3", "u1", "w3", nil), series(t, "h", "heartrate", "u1", "oura", noon, noon.Add(time.Second), noon.Add(time.Minute)))
+	s.fold(t, w)
+	tables := []string{"sleep", "workouts", schemas.TimeseriesTable}
+	for _, table := range tables {
+		s.flaws(t, w, "as folded, "+table, table)
+	}
+	found := map[string][][]any{}
+	for _, fault := range tampering {
+		if where := "id = '" + fault.id + "'"; fault.set == "" {
+			w.Remove(t, "sleep", where)
+		} else {
+			w.Change(t, "sleep", fault.set, where)
+		}
+		found[fault.check] = append(found[fault.check], []any{"u1", fault.id})
+	}
+	w.Change(t, "workouts", "hr_zones = [1, 3]", "id = 'w1'")
+	w.Change(t, "workouts", "hr_zones = [1, 2, 3]", "id = 'w2'")
+	w.Change(t, schemas.TimeseriesTable, "value = 1", "value = 61.5")
+	w.Remove(t, schemas.TimeseriesTable, "value = 60.5")
+	sample := func(at time.Time) []any { return []any{"u1", "heartrate", "oura", "unknown", at, ""} }
+	s.flaws(t, w, "records", "sleep", flawOf(connector.CheckBehind, found[connector.CheckBehind]...), flawOf(connector.CheckUnequal, found[connector.CheckUnequal]...))
+	s.flaws(t, w, "lists", "workouts", flawOf(connector.CheckUnequal, []any{"u1", "w1"}, []any{"u1", "w2"}))
+	s.flaws(t, w, "samples", schemas.TimeseriesTable, flawOf(connector.CheckBehind, sample(noon)), flawOf(connector.CheckUnequal, sample(noon.Add(time.Second))))
+
+	// Only rows of the batches are looked at.
+	for what, batches := range map[string][]connector.Registered{"of tombstones": merged(t, w, time.Time{}, "sleep")[2:], "none": nil} {
+		got, err := w.Behind(t.Context(), s.catalogue.Table("sleep"), batches)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var want []connector.Flaw
+		if batches != nil {
+			want = []connector.Flaw{flawOf(connector.CheckBehind, []any{"u1", "t01"}), flawOf(connector.CheckUnequal, []any{"u1", "t02"})}
+		}
+		slices.SortFunc(got, func(a, b connector.Flaw) int { return strings.Compare(a.Check, b.Check) })
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("batches %s (-want +got):\n%s", what, diff)
+		}
+	}
+	w.Remove(t, "sleep", "TRUE")
+	all := connector.Flaw{Check: connector.CheckBehind, Rows: len(tampering)}
+	for _, fault := range tampering[:10] {
+		all.Examples = append(all.Examples, []any{"u1", fault.id})
+	}
+	s.flaws(t, w, "a table that is empty", "sleep", all)
+}
+
+// foldedSleeps folds the records of tampering, which come in three batches: an
+// older version and a newer one, or the newer one first; the newer one again; and
+// tombstones.
+func (s *suite) foldedSleeps(t testing.TB, w Store) {
 	t.Helper()
-	const created = "2026-05-01T00:00:00Z"
-	withJSON := told(t, "4", "daily.data.sleep.created", "u1", noon.Add(time.Hour), map[string]any{
-		"id": "s1", "score": 82, "created_at": created, "sleep_stream": map[string]any{"a": []int{1}}, "average_hrv": 0.1, "unheard_of": 1,
-	})
-	s.ingest(t, w, 100, sleepMessage("1", noon, "80", created, ""), anotherSleep("s2", "2", noon.Add(time.Hour), "81", created), anotherSleep("s3", "3", noon, "82", created), withJSON)
-	s.fold(t, w)
-	s.ingest(t, w, 100, anotherSleep("s2", "5", noon, "79", created), withJSON)
-	s.ingest(t, w, 100, workout(t, "6", "u1", "w1", map[string]any{"hr_zones": []int{1, 2}, "distance": 0.1}), workout(t, "7", "u1", "w2", nil),
-		series(t, "8", "heartrate", "u1", "oura", noon), series(t, "9", "hrv", "u1", "oura", noon))
-	s.ingest(t, w, 100, s.deleted(t, "10", "sleep", noon.Add(time.Hour), map[string]any{"user_id": "u1", "id": "s3", "created_at": created}))
-	s.fold(t, w)
+	var first, second []transforms.Message
+	var gone []map[string]any
+	for i, fault := range tampering {
+		newer := told(t, "newer "+fault.id, "daily.data.sleep.created", "u1", noon.Add(time.Hour), map[string]any{
+			"id": fault.id, "score": 82, "created_at": createdAt, "sleep_stream": map[string]any{"a": []int{1}}, "average_hrv": 0.3, "calendar_date": "2026-05-01", "unheard_of": 1,
+		})
+		older := anotherSleep(fault.id, "older "+fault.id, noon, "80", createdAt)
+		if i%2 == 0 {
+			first, second = append(first, older, newer), append(second, newer)
+		} else {
+			first, second = append(first, newer), append(second, older, newer)
+		}
+		if fault.id >= "t" {
+			gone = append(gone, map[string]any{"user_id": "u1", "id": fault.id, "created_at": createdAt})
+		}
+	}
+	for _, messages := range [][]transforms.Message{first, second, {s.deleted(t, "gone", "sleep", noon.Add(2*time.Hour), gone...)}} {
+		s.ingest(t, w, 100, messages...)
+		s.fold(t, w)
+	}
 }
 
 // moved: the sticky column is the least of its values, of which the vendor
 // promises that there is one.
 func (s *suite) moved(t *testing.T) {
-	flaw := connector.Flaw{Check: connector.CheckMoved, Rows: 1, Examples: [][]any{{"u1", "s1"}}}
-	const created = "2026-05-01T01:00:00Z"
-	messages := func(first, second string) []transforms.Message {
-		return []transforms.Message{sleepMessage("1", noon, "80", first, ""), sleepMessage("2", noon.Add(time.Hour), "81", second, "")}
-	}
-	for _, test := range []struct {
+	const later = "2026-05-01T02:00:00Z"
+	const setEarlier, setLater = "created_at = TIMESTAMP '2026-04-30 23:00:00+00'", "created_at = TIMESTAMP '2026-05-01 01:00:00+00'"
+	newer := ", _version = FROM_HEX('" + strings.Repeat("ff", 28) + "')"
+	var messages []transforms.Message
+	var want [][]any
+	tests := []struct {
 		what, first, second, set string
-		want                     []connector.Flaw
+		moved                    bool
 	}{
-		{"the same", created, created, "", nil},
-		{"none", "", "", "", nil},
-		{"one that comes", "", created, "", nil},
-		{"one that goes", created, "", "", nil},
-		{"two values", created, "2026-05-01T02:00:00Z", "", []connector.Flaw{flaw}},
-		{"two values, the later first", "2026-05-01T02:00:00Z", created, "", []connector.Flaw{flaw}},
-		{"later in the table", created, "", "created_at = TIMESTAMP '2026-05-01 02:00:00+00'", []connector.Flaw{flaw}},
-		{"none in the table", created, created, "created_at = NULL", []connector.Flaw{flaw}},
-		{"earlier in the table, of a batch long ago", created, created, "created_at = TIMESTAMP '2026-05-01 00:00:00+00'", nil},
-		{"only in the table", "", "", "created_at = TIMESTAMP '2026-05-01 00:00:00+00'", nil},
-	} {
-		own := &scope{TB: t}
-		w := s.open(own)
-		s.ingest(t, w, 1, messages(test.first, test.second)...)
-		s.fold(t, w)
-		if test.set != "" {
-			w.Change(t, "sleep", test.set, "id = 's1'")
-		}
-		s.flaws(t, w, test.what, "sleep", test.want...)
-		own.end()
+		{"the same", createdAt, createdAt, "", false},
+		{"none", "", "", "", false},
+		{"one that comes", "", createdAt, "", false},
+		{"one that goes", createdAt, "", "", false},
+		{"two values", createdAt, later, "", true},
+		{"two values, the later first", later, createdAt, "", true},
+		{"later in the table", createdAt, "", setLater, true},
+		{"none in the table", createdAt, createdAt, "created_at = NULL", true},
+		{"later in a newer version of the table", createdAt, createdAt, setLater + newer, true},
+		{"earlier in the table, of a batch long ago", createdAt, createdAt, setEarlier, false},
+		{"only in the table", "", "", setEarlier, false},
 	}
+	for i, test := range tests {
+		id := fmt.Sprintf("s%02d", i)
+		messages = append(messages, anotherSleep(id, id+" 1", noon, "80", test.first), anotherSleep(id, id+" 2", noon.Add(time.Hour), "81", test.second))
+		if test.moved {
+			want = append(want, []any{"u1", id})
+		}
+	}
+	w := s.open(t)
+	s.ingest(t, w, 100, messages...)
+	s.fold(t, w)
+	for i, test := range tests {
+		if test.set != "" {
+			w.Change(t, "sleep", test.set, fmt.Sprintf("id = 's%02d'", i))
+		}
+	}
+	s.flaws(t, w, fmt.Sprintf("%+v", tests), "sleep", flawOf(connector.CheckMoved, want...))
 }
 
 // quarantineGrowth: refusals by reason and time, but for those resolved.
@@ -269,7 +309,9 @@ func (s *suite) quarantineGrowth(t *testing.T) {
 // nothing else changes.
 func (s *suite) removeDuplicates(t *testing.T) {
 	w := s.open(t)
-	s.someFolded(t, w)
+	s.foldedSleeps(t, w)
+	s.ingest(t, w, 100, workout(t, "w1", "u1", "w1", nil), workout(t, "w2", "u1", "w2", nil), series(t, "h", "heartrate", "u1", "oura", noon), series(t, "v", "hrv", "u1", "oura", noon))
+	s.fold(t, w)
 	latest := func(table string) map[string]Row {
 		rows := map[string]Row{}
 		for _, row := range w.Latest(t, table) {
@@ -295,14 +337,14 @@ func (s *suite) removeDuplicates(t *testing.T) {
 	want := latest("sleep")
 	remove("sleep", 0)
 	check("without duplicates", "sleep", want)
-	w.Copy(t, "sleep", "id = 's1' OR id = 's3'")
-	w.Copy(t, "sleep", "id = 's3'")
+	w.Copy(t, "sleep", "id = 's01' OR id = 't01'")
+	w.Copy(t, "sleep", "id = 't01'")
 	remove("sleep", 1+3)
 	check("of equal versions", "sleep", want)
-	// An older version of s1, with another content and on another day.
-	w.Change(t, "sleep", "id = 's1', _version = FROM_HEX('00')", "id = 's2'")
+	// s02 becomes an older version of s01, with a content of its own.
+	w.Change(t, "sleep", "id = 's01', _version = FROM_HEX('00')", "id = 's02'")
 	remove("sleep", 1)
-	delete(want, "u1\x00s2")
+	delete(want, "u1\x00s02")
 	check("of different versions", "sleep", want)
 	s.removeOnDays(t, w, latest, remove, check)
 
@@ -329,7 +371,7 @@ func (s *suite) removeOnDays(t *testing.T, w Store, latest func(string) map[stri
 	planned := s.pending(t, w)
 	remove(table, len(want), day.AddDate(0, 0, -1), day)
 	check("samples", table, want)
-	w.Copy(t, "sleep", "id = 's1'")
+	w.Copy(t, "sleep", "id = 's01'")
 	remove("sleep", 1)
 	if _, err := w.Merge(t.Context(), s.merge(planned)); !errors.Is(err, connector.ErrFenced) {
 		t.Errorf("a merge planned before: %v, want ErrFenced", err)

@@ -8,8 +8,6 @@ import (
 	"fmt"
 	"time"
 
-	duckdb "github.com/duckdb/duckdb-go/v2"
-
 	"vitalsink/connector"
 	"vitalsink/schemas"
 )
@@ -29,12 +27,7 @@ func (s *store) pending(ctx context.Context) (*connector.Pending, error) {
 		return nil, err
 	}
 	err = s.each(ctx, "pending.sql", nil, func(rows *sql.Rows) error {
-		var b connector.Registered
-		var days duckdb.Composite[[]time.Time]
-		var resources duckdb.Composite[[]string]
-		err := rows.Scan(&b.ID, &b.Table, &b.Lane, &b.CatalogueVersion, &b.AppendedAt, &b.Rows,
-			&days, &b.RowsWithoutDay, &resources)
-		b.Days, b.Resources = days.Get(), resources.Get()
+		b, err := scanRegistered(rows)
 		p.Batches = append(p.Batches, b)
 		return err
 	})
@@ -43,11 +36,16 @@ func (s *store) pending(ctx context.Context) (*connector.Pending, error) {
 
 // each calls f on every row of a query on the fold's connection.
 func (s *store) each(ctx context.Context, file string, names any, f func(*sql.Rows) error, args ...any) error {
+	return s.eachOn(ctx, s.folds, file, names, f, args...)
+}
+
+// eachOn calls f on every row of a query.
+func (s *store) eachOn(ctx context.Context, conn *sql.Conn, file string, names any, f func(*sql.Rows) error, args ...any) error {
 	stmt, err := s.render(file, names)
 	if err != nil {
 		return err
 	}
-	rows, err := s.folds.QueryContext(ctx, stmt, args...)
+	rows, err := conn.QueryContext(ctx, stmt, args...)
 	if err != nil {
 		return fmt.Errorf("%s: %w", file, explain(err))
 	}
@@ -65,15 +63,11 @@ func (s *store) merge(ctx context.Context, m *connector.Merge) (connector.MergeB
 	defer s.folding.Unlock()
 	var books connector.MergeBooks
 	err := s.inTransaction(ctx, s.folds, func(tx *sql.Tx) error {
-		step := &merging{store: s, tx: tx, merge: m, names: namesOf(m.Table)}
-		for _, b := range m.Batches {
-			step.ids = append(step.ids, b.ID)
-			if step.since.IsZero() || b.AppendedAt.Before(step.since) {
-				step.since = b.AppendedAt
-			}
-		}
+		names := namesOf(m.Table)
+		g := &merging{step: step{store: s, tx: tx, names: names}, merge: m, names: names}
+		g.ids, g.since = idsSince(m.Batches)
 		var err error
-		books, err = step.run(ctx)
+		books, err = g.run(ctx)
 		return err
 	})
 	if err != nil {
@@ -82,10 +76,16 @@ func (s *store) merge(ctx context.Context, m *connector.Merge) (connector.MergeB
 	return books, nil
 }
 
-// merging is the transaction of one merge.
-type merging struct {
+// step is a transaction that changes a latest table.
+type step struct {
 	store *store
 	tx    *sql.Tx
+	names any // that its statements are made of
+}
+
+// merging is the transaction of one merge.
+type merging struct {
+	step
 	merge *connector.Merge
 	names mergeNames
 	ids   []string
@@ -95,7 +95,7 @@ type merging struct {
 func (g *merging) run(ctx context.Context) (connector.MergeBooks, error) {
 	books := connector.MergeBooks{Registered: g.merge.Rows()}
 	if n, err := g.exec(ctx, "raise_fence.sql", g.merge.Fence); err != nil || n != 1 {
-		return books, orElse(err, g.fenced(ctx))
+		return books, orElse(err, g.fenced(ctx, g.names.Table))
 	}
 	var taken int
 	if err := g.scan(ctx, "taken.sql", []any{g.ids}, &taken); err != nil || taken > 0 {
@@ -165,13 +165,13 @@ func (g *merging) batches() []any { return []any{g.ids, g.since} }
 
 // fenced is why the fence did not rise: another folder was faster, or there is
 // no fence, and a folder that waits for one would wait for ever.
-func (g *merging) fenced(ctx context.Context) error {
+func (g *step) fenced(ctx context.Context, table string) error {
 	var rows int
 	if err := g.scan(ctx, "count_fence.sql", nil, &rows); err != nil || rows == 1 {
 		return orElse(err, connector.ErrFenced)
 	}
 	return fmt.Errorf("%w: table store.%s has %d rows instead of one, the count of merges; leave one, or insert 0",
-		connector.ErrConfiguration, fenceOf(g.names.Table), rows)
+		connector.ErrConfiguration, fenceOf(table), rows)
 }
 
 // enter writes the merge into the ledger.
@@ -184,7 +184,7 @@ func (g *merging) enter(ctx context.Context, books connector.MergeBooks) error {
 }
 
 // exec runs a statement and returns the number of rows it changed.
-func (g *merging) exec(ctx context.Context, file string, args ...any) (int, error) {
+func (g *step) exec(ctx context.Context, file string, args ...any) (int, error) {
 	stmt, err := g.render(file)
 	if err != nil {
 		return 0, err
@@ -198,7 +198,7 @@ func (g *merging) exec(ctx context.Context, file string, args ...any) (int, erro
 }
 
 // scan reads the one row of a query.
-func (g *merging) scan(ctx context.Context, file string, args []any, into ...any) error {
+func (g *step) scan(ctx context.Context, file string, args []any, into ...any) error {
 	stmt, err := g.render(file)
 	if err != nil {
 		return err
@@ -209,7 +209,7 @@ func (g *merging) scan(ctx context.Context, file string, args []any, into ...any
 	return nil
 }
 
-func (g *merging) render(file string) (string, error) { return g.store.render(file, g.names) }
+func (g *step) render(file string) (string, error) { return g.store.render(file, g.names) }
 
 // orElse is err, or what its absence means.
 func orElse(err, meaning error) error {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"vitalsink/connector"
+	"vitalsink/schemas"
 )
 
 // ErrNoDuckDB says that the binary was built without cgo.
@@ -46,6 +47,49 @@ func (w *Warehouse) Leftovers(context.Context, time.Time) ([]connector.Leftover,
 
 // FetchedByHand returns ErrNoDuckDB.
 func (w *Warehouse) FetchedByHand(context.Context, []string) (map[string][]string, error) {
+	return nil, ErrNoDuckDB
+}
+
+// Facts returns ErrNoDuckDB.
+func (w *Warehouse) Facts(context.Context, connector.FactsQuery, func([]any) error) error {
+	return ErrNoDuckDB
+}
+
+// Tallies returns ErrNoDuckDB.
+func (w *Warehouse) Tallies(context.Context, connector.FactsQuery) ([]connector.Tally, error) {
+	return nil, ErrNoDuckDB
+}
+
+// MergedSince returns ErrNoDuckDB.
+func (w *Warehouse) MergedSince(context.Context, time.Time) ([]connector.Registered, error) {
+	return nil, ErrNoDuckDB
+}
+
+// Duplicates returns ErrNoDuckDB.
+func (w *Warehouse) Duplicates(context.Context, *schemas.Table, []time.Time) (*connector.Flaw, error) {
+	return nil, ErrNoDuckDB
+}
+
+// Behind returns ErrNoDuckDB.
+func (w *Warehouse) Behind(context.Context, *schemas.Table, []connector.Registered) ([]connector.Flaw, error) {
+	return nil, ErrNoDuckDB
+}
+
+// QuarantineGrowth returns ErrNoDuckDB.
+func (w *Warehouse) QuarantineGrowth(context.Context, time.Time, time.Time) ([]connector.Growth, error) {
+	return nil, ErrNoDuckDB
+}
+
+// RemoveDuplicates returns ErrNoDuckDB.
+func (w *Warehouse) RemoveDuplicates(context.Context, *schemas.Table, []time.Time) (int, error) {
+	return 0, ErrNoDuckDB
+}
+
+// Record returns ErrNoDuckDB.
+func (w *Warehouse) Record(context.Context, []connector.Finding) error { return ErrNoDuckDB }
+
+// Findings returns ErrNoDuckDB.
+func (w *Warehouse) Findings(context.Context, string, time.Time) ([]connector.Finding, error) {
 	return nil, ErrNoDuckDB
 }
 

@@ -11,9 +11,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"vitalsink/connector"
 	"vitalsink/schemas"
 )
 
@@ -47,11 +49,23 @@ func statements(t *testing.T) map[string]string {
 	}
 	c := catalogue(t)
 	r := &rendering{&store{catalogue: c, templates: templates, database: "warehouse"}, t, map[string]string{}}
+	resources := map[string][]string{schemas.TimeseriesTable: {"heartrate"}}
 	for _, name := range []string{schemas.TimeseriesTable, "sleep"} {
 		table := c.Table(name)
 		files := []string{"raise_fence", "count_fence", "count_log", "repeated", "contested", "superseded", "matched", "remove", "insert"}
 		if table.StickyColumn() != "" {
 			files = append(files, "lower")
+		}
+		for _, file := range []string{"duplicates", "read_fence", "count_surplus", "surplus", "remove_surplus", "behind"} {
+			r.add(file + "_" + name)(r.render(file+".sql", inspectNamesOf(table)))
+		}
+		for bounds, until := range map[string]time.Time{"": {}, "_of_days": time.Unix(1, 0)} {
+			asked, _, err := askedFor(connector.FactsQuery{Table: table, Until: until, Resources: resources[name]})
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.add("gather_" + name + bounds)(r.render("gather.sql", asked))
+			r.add("tallies_" + name + bounds)(r.render("tallies.sql", asked))
 		}
 		for _, file := range files {
 			r.add(file + "_" + name)(r.render(file+".sql", namesOf(table)))
@@ -61,7 +75,7 @@ func statements(t *testing.T) map[string]string {
 			r.add("create_table_" + st.Name)(r.render("create_table.sql", st))
 		}
 	}
-	for _, name := range []string{"taken", "count_superseded", "count_matched", "pass_over_matched", "pending"} {
+	for _, name := range []string{"taken", "count_superseded", "count_matched", "pass_over_matched", "pending", "merged", "facts", "quarantine_growth"} {
 		r.add(name)(r.render(name+".sql", nil))
 	}
 	r.add("quarantined_ids")(r.render("quarantined_ids.sql", quarantinedNames{Most: mostQuarantined}))
@@ -74,7 +88,9 @@ func statements(t *testing.T) map[string]string {
 	r.add("fetched_by_hand")(r.render("fetched_by_hand.sql", nil))
 	r.add("books")(r.render("books.sql", r.booksNames()))
 	r.add("fences")(r.render("fences.sql", r.fenceNames()))
-	for _, name := range []string{schemas.BatchesTable, schemas.MergesTable} {
+	r.add("findings")(r.render("findings.sql", r.findingsNames(true)))
+	r.add("findings_marks")(r.render("findings.sql", r.findingsNames(false)))
+	for _, name := range []string{schemas.BatchesTable, schemas.MergesTable, schemas.ReconciliationsTable} {
 		r.add("insert_row_" + name)(r.insertStatement(c.Table(name)))
 		r.add("create_table_" + name)(r.render("create_table.sql", storeTables(c, c.Table(name))[0]))
 	}
@@ -129,7 +145,7 @@ func TestStatementsComplete(t *testing.T) {
 	names := slices.Collect(maps.Keys(statements(t)))
 	err := fs.WalkDir(sqlFiles, "sql", func(path string, d fs.DirEntry, err error) error {
 		template := strings.TrimSuffix(d.Name(), ".sql")
-		if d.IsDir() || template == "batches" { // it is part of others
+		if d.IsDir() || slices.Contains([]string{"batches", "asked", "on_days", "shared"}, template) { // parts of others
 			return err
 		}
 		if !slices.ContainsFunc(names, func(n string) bool { return n == template+".sql" || strings.HasPrefix(n, template+"_") }) {

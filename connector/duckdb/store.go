@@ -34,6 +34,9 @@ type store struct {
 	appends   *sql.Conn
 	folding   sync.Mutex
 	folds     *sql.Conn
+
+	mu      sync.Mutex
+	readers map[*sql.Conn]bool // that must not outlive the file's use
 }
 
 // create makes a file that does not exist, under another name until it is
@@ -149,12 +152,39 @@ func (s *store) prepare(ctx context.Context) error {
 // close writes what is in the journal into the file and gives it up.
 func (s *store) close() error {
 	var errs []error
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.readers {
+		errs = append(errs, c.Close())
+	}
 	for _, c := range []*sql.Conn{s.appends, s.folds} {
 		if c != nil {
 			errs = append(errs, c.Close())
 		}
 	}
 	return errors.Join(append(errs, s.db.Close())...)
+}
+
+// connect is a connection to read with, which close ends too.
+func (s *store) connect(ctx context.Context) (*sql.Conn, error) {
+	conn, err := s.db.Conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.readers == nil {
+		s.readers = map[*sql.Conn]bool{}
+	}
+	s.readers[conn] = true
+	return conn, nil
+}
+
+func (s *store) disconnect(conn *sql.Conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.readers, conn)
+	_ = conn.Close() // it goes back to where it came from, or is gone
 }
 
 // openFile opens a database with our settings.

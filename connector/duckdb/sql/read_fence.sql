@@ -1,0 +1,1 @@
+SELECT coalesce(max(n), -1) FROM store.{{ident (fence .Table)}}

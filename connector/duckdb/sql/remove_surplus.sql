@@ -1,0 +1,3 @@
+DELETE FROM store.{{ident .Table}} AS T
+USING surplus
+WHERE T.rowid = surplus.row

@@ -1,0 +1,22 @@
+CREATE TABLE IF NOT EXISTS store."reconciliations" (
+    "run_id" VARCHAR NOT NULL,
+    "started_at" TIMESTAMPTZ NOT NULL,
+    "recorded_at" TIMESTAMPTZ NOT NULL,
+    "part" BIGINT NOT NULL,
+    "check_name" VARCHAR NOT NULL,
+    "table_name" VARCHAR,
+    "resource" VARCHAR,
+    "provider" VARCHAR,
+    "day" DATE,
+    "users" BIGINT,
+    "expected" BIGINT,
+    "found" BIGINT,
+    "drift" BIGINT,
+    "unsettled" BIGINT,
+    "repaired" BIGINT,
+    "examples" VARCHAR[],
+    "requests" BIGINT,
+    "bytes" BIGINT,
+    "outcome" VARCHAR,
+    "details" VARCHAR
+)

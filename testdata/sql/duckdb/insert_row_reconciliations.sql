@@ -1,0 +1,2 @@
+INSERT INTO "warehouse".store."reconciliations" ("run_id", "started_at", "recorded_at", "part", "check_name", "table_name", "resource", "provider", "day", "users", "expected", "found", "drift", "unsettled", "repaired", "examples", "requests", "bytes", "outcome", "details")
+VALUES (?::VARCHAR, ?::TIMESTAMPTZ, ?::TIMESTAMPTZ, ?::BIGINT, ?::VARCHAR, ?::VARCHAR, ?::VARCHAR, ?::VARCHAR, ?::DATE, ?::BIGINT, ?::BIGINT, ?::BIGINT, ?::BIGINT, ?::BIGINT, ?::BIGINT, ?::VARCHAR[], ?::BIGINT, ?::BIGINT, ?::VARCHAR, ?::VARCHAR)

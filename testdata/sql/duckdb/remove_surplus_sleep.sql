@@ -1,0 +1,3 @@
+DELETE FROM store."sleep" AS T
+USING surplus
+WHERE T.rowid = surplus.row

@@ -1,0 +1,3 @@
+DELETE FROM store."timeseries" AS T
+USING surplus
+WHERE T.rowid = surplus.row
