@@ -148,10 +148,11 @@ func (w *Warehouse) namesOfBehind(t *schemas.Table, batches []connector.Register
 // Behind compares the rows of merged batches, all of table t, in the log with
 // the latest table: per key of them the greatest version must not be greater
 // than the table's (connector.CheckBehind, also if the table has no such key),
-// and where it is equal all columns must be (connector.CheckUnequal). A sticky
-// column must not be greater than the least value in the log, and have only one
-// there (connector.CheckMoved). There is at most one flaw of each check. Where
-// there are too many batches for a statement a key can count several times.
+// and where it is equal, all columns must be those of a row of that version in
+// the log (connector.CheckUnequal). A sticky column must not be greater than the
+// least value in the log, and have only one there (connector.CheckMoved). There
+// is at most one flaw of each check. Where there are too many batches for a
+// statement, a key can count several times.
 func (w *Warehouse) Behind(ctx context.Context, t *schemas.Table, batches []connector.Registered) ([]connector.Flaw, error) {
 	batches = slices.Clone(batches)
 	slices.SortFunc(batches, func(a, b connector.Registered) int { return a.AppendedAt.Compare(b.AppendedAt) })

@@ -226,9 +226,6 @@ func (w *Warehouse) eachRow(ctx context.Context, job *bigquery.Job, f func([]big
 	return err
 }
 
-// pageRows bounds the rows of a page of a result; BigQuery ends one at 10 MB.
-const pageRows = 10_000
-
 // pageByPage calls take on every row of the result of a job that has ended.
 // What it waits for is a page, never all of them: they may be many, and take
 // slow. An error of take's is returned as it is.
@@ -240,7 +237,7 @@ func (w *Warehouse) pageByPage(ctx context.Context, job *bigquery.Job, take func
 	defer late.Stop()
 	rows, err := job.Read(reading)
 	if err == nil {
-		rows.PageInfo().MaxSize = pageRows
+		rows.PageInfo().MaxSize = w.pageRows
 	}
 	for err == nil {
 		var row []bigquery.Value

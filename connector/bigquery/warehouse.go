@@ -22,6 +22,10 @@ import (
 // each may name thousands of days.
 const maxPending = 500
 
+// defaultPageRows bounds the rows of a page of a result; BigQuery ends one at
+// 10 MB.
+const defaultPageRows = 10_000
+
 // defaultMaxBytesBilled is what one job may be billed for.
 const defaultMaxBytesBilled = 1 << 40
 
@@ -42,6 +46,7 @@ type Warehouse struct {
 	billing    billing
 	patience   patience
 	pending    int // batches of a table and lane that are looked at together
+	pageRows   int // of a page of a result
 }
 
 var (
@@ -69,7 +74,7 @@ func newWarehouse(ctx context.Context, cfg Config) (*Warehouse, error) {
 	cfg.MaxBytesBilled = cmp.Or(cfg.MaxBytesBilled, defaultMaxBytesBilled)
 	cfg.Log = cmp.Or(cfg.Log, slog.New(slog.DiscardHandler))
 	w := &Warehouse{
-		config: cfg, pending: maxPending, patience: defaultPatience(),
+		config: cfg, pending: maxPending, pageRows: defaultPageRows, patience: defaultPatience(),
 		billing: billing{most: cfg.MaxBytesBilledPerDay, now: time.Now, began: time.Now()},
 	}
 	var err error

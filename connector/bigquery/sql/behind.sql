@@ -15,13 +15,15 @@ judged AS (
     SELECT {{range .Key}}S.{{ident .}}, {{end}}
         LOGICAL_AND(T._version IS NULL) AS missing,
         LOGICAL_AND(T._version IS NULL OR S._version > T._version) AS behind,
-        LOGICAL_OR(S._version = T._version AND (
+        -- An earlier batch may have brought what the table holds: then one of
+        -- the rows of this version is as good as another.
+        LOGICAL_AND(IF(S._version = T._version,
             {{- range $i, $c := .Compared}}
             {{if $i}}OR {{end}}
             {{- if $c.AsText}}TO_JSON_STRING(S.{{ident $c.Name}}) IS DISTINCT FROM TO_JSON_STRING(T.{{ident $c.Name}})
             {{- else}}S.{{ident $c.Name}} IS DISTINCT FROM T.{{ident $c.Name}}{{end}}
             {{- end}}
-        )) AS unequal,
+            , NULL)) AS unequal,
         {{if .Sticky}}LOGICAL_OR(S.{{ident .Sticky}} < S._latest OR T._version >= S._version AND {{template "earlier.sql" .}}){{else}}FALSE{{end}} AS moved
     FROM logged AS S
     LEFT JOIN (

@@ -9,7 +9,8 @@ BEGIN TRANSACTION;
 -- All rows of these keys, those that stay first.
 {{- range $i, $days := .Updates}}
 {{if $i}}INSERT INTO several{{else}}CREATE TEMP TABLE several AS{{end}}
-SELECT *{{with $.Sticky}} REPLACE (MIN(T.{{ident .}}) OVER (PARTITION BY {{idents $.Key}}) AS {{ident .}}){{end}},
+SELECT *,{{with $.Sticky}}
+    MIN(T.{{ident .}}) OVER (PARTITION BY {{idents $.Key}}) AS _least,{{end}}
     ROW_NUMBER() OVER (PARTITION BY {{idents $.Key}} ORDER BY T._version DESC) AS _nth
 FROM {{table $.Table}} AS T
 WHERE {{$days.SQL "T"}}
@@ -23,8 +24,8 @@ SET deleted = deleted + @@row_count;
 {{end}}
 {{- range .Updates}}
 INSERT INTO {{table $.Table}}
-SELECT * EXCEPT (_nth)
-FROM several AS S
+SELECT * EXCEPT ({{if $.Sticky}}_least, {{end}}_nth)
+FROM {{with $.Sticky}}(SELECT * REPLACE (_least AS {{ident .}}) FROM several){{else}}several{{end}} AS S
 WHERE S._nth = 1 AND {{.SQL "S"}};
 SET inserted = inserted + @@row_count;
 {{end}}

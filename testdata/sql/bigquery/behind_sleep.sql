@@ -10,7 +10,9 @@ judged AS (
     SELECT S.`user_id`, S.`id`, 
         LOGICAL_AND(T._version IS NULL) AS missing,
         LOGICAL_AND(T._version IS NULL OR S._version > T._version) AS behind,
-        LOGICAL_OR(S._version = T._version AND (
+        -- An earlier batch may have brought what the table holds: then one of
+        -- the rows of this version is as good as another.
+        LOGICAL_AND(IF(S._version = T._version,
             S.`team_id` IS DISTINCT FROM T.`team_id`
             OR S.`client_user_id` IS DISTINCT FROM T.`client_user_id`
             OR S.`date` IS DISTINCT FROM T.`date`
@@ -50,7 +52,7 @@ judged AS (
             OR S.`_version_at` IS DISTINCT FROM T.`_version_at`
             OR S.`_message_id` IS DISTINCT FROM T.`_message_id`
             OR S.`_deleted` IS DISTINCT FROM T.`_deleted`
-        )) AS unequal,
+            , NULL)) AS unequal,
         LOGICAL_OR(S.`created_at` < S._latest OR T._version >= S._version AND (S.`created_at` IS NOT NULL AND (T.`created_at` IS NULL OR S.`created_at` < T.`created_at`))) AS moved
     FROM logged AS S
     LEFT JOIN (

@@ -12,7 +12,8 @@ END IF;
 
 -- All rows of these keys, those that stay first.
 CREATE TEMP TABLE several AS
-SELECT * REPLACE (MIN(T.`created_at`) OVER (PARTITION BY `user_id`, `id`) AS `created_at`),
+SELECT *,
+    MIN(T.`created_at`) OVER (PARTITION BY `user_id`, `id`) AS _least,
     ROW_NUMBER() OVER (PARTITION BY `user_id`, `id` ORDER BY T._version DESC) AS _nth
 FROM `project.health_store.sleep` AS T
 WHERE TRUE /* not pruned: a key can be in any partition */
@@ -24,8 +25,8 @@ WHERE TRUE /* not pruned: a key can be in any partition */ AND EXISTS (SELECT 1 
 SET deleted = deleted + @@row_count;
 
 INSERT INTO `project.health_store.sleep`
-SELECT * EXCEPT (_nth)
-FROM several AS S
+SELECT * EXCEPT (_least, _nth)
+FROM (SELECT * REPLACE (_least AS `created_at`) FROM several) AS S
 WHERE S._nth = 1 AND TRUE /* not pruned: a key can be in any partition */;
 SET inserted = inserted + @@row_count;
 
