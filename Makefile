@@ -1,6 +1,7 @@
 # make demo    see it work; WAREHOUSE=bigquery: in a stand-in for BigQuery
 # make test    analyze, lint, fuzz briefly, test
 # make analyze every statement that BigQuery gets, by Google's own analyzer
+# make browser installs Chromium, in which tests look at our pages; where there is none, they are skipped
 # make build   bin/vitalsink
 # make cost    the table of costs in README, from the catalogue and the generator
 # make bench   how fast everything is, into docs/performance.md: about 40 minutes and 10 GB of bin/bench
@@ -28,7 +29,7 @@ LONG = $$(awk '/^func Test/ { name = $$2; sub(/\(.*/, "", name) } /connectortest
 	$$(find connector -name '*_test.go') | sort -u | paste -sd'|' -)
 LONG_PACKAGES := ./connector/bigquery/... ./connector/cmd/... ./connector/duckdb ./connector/files ./connector/junction
 
-.PHONY: build demo test analyze lint fuzz bench cost scale chaos soak outage live-check compiler
+.PHONY: build demo test analyze lint fuzz bench cost scale chaos soak outage live-check compiler browser
 
 build: compiler
 	@go build -o bin/vitalsink ./connector/cmd/vitalsink
@@ -39,6 +40,7 @@ demo: build
 # The race detector makes the longest tests several times as long: with it all but those run, and without it just those. The
 # test runner comes last, so that its summary ends the output.
 test: analyze lint fuzz
+	@./tools/browser --optional
 	@CGO_ENABLED=0 go build -o /dev/null ./connector/cmd/vitalsink
 	go -C tools/performance test ./...
 	go test -race -short -shuffle=on -timeout=30m $(PSTEST) ./...
@@ -97,3 +99,6 @@ $(LINT):
 
 compiler:
 	@./tools/compiler
+
+browser:
+	@./tools/browser
