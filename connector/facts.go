@@ -40,7 +40,7 @@ const (
 	CheckDuplicate  = "duplicate"  // a key has several rows
 	CheckBehind     = "behind"     // the table holds an older version than a merged row, or none
 	CheckUnequal    = "unequal"    // the same version, with another content
-	CheckMoved      = "moved"      // a sticky column changed
+	CheckMoved      = "moved"      // a sticky column changed its day, or is not the least
 	CheckFreshness  = "freshness"  // how old the newest fact is
 	CheckQuarantine = "quarantine" // rows that are new
 	// Against the source.

@@ -150,7 +150,7 @@ func (w *Warehouse) namesOfBehind(t *schemas.Table, batches []connector.Register
 // than the table's (connector.CheckBehind, also if the table has no such key),
 // and where it is equal, all columns must be those of a row of that version in
 // the log (connector.CheckUnequal). A sticky column must not be greater than the
-// least value in the log, and have only one there (connector.CheckMoved). There
+// least value in the log, whose values must be of one day (connector.CheckMoved). There
 // is at most one flaw of each check. Where there are too many batches for a
 // statement, a key can count several times.
 func (w *Warehouse) Behind(ctx context.Context, t *schemas.Table, batches []connector.Registered) ([]connector.Flaw, error) {

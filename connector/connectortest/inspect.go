@@ -238,10 +238,10 @@ func (s *suite) foldedSleeps(t testing.TB, w Store) {
 	}
 }
 
-// moved: the sticky column is the least of its values, of which the vendor
-// promises that there is one.
+// moved: the sticky column is the least of its values, all of one day: the
+// vendor promises that, and merges prune by it.
 func (s *suite) moved(t *testing.T) {
-	const later = "2026-05-01T02:00:00Z"
+	const later, nextDay = "2026-05-01T02:00:00Z", "2026-05-02T00:00:00Z"
 	const setEarlier, setLater = "created_at = TIMESTAMP '2026-04-30 23:00:00+00'", "created_at = TIMESTAMP '2026-05-01 01:00:00+00'"
 	newer := ", _version = FROM_HEX('" + strings.Repeat("ff", 28) + "')"
 	var messages []transforms.Message
@@ -254,8 +254,10 @@ func (s *suite) moved(t *testing.T) {
 		{"none", "", "", "", false},
 		{"one that comes", "", createdAt, "", false},
 		{"one that goes", createdAt, "", "", false},
-		{"two values", createdAt, later, "", true},
-		{"two values, the later first", later, createdAt, "", true},
+		{"two values of a day", createdAt, later, "", false},
+		{"two values of a day, the later first", later, createdAt, "", false},
+		{"two days", createdAt, nextDay, "", true},
+		{"two days, the later first", nextDay, createdAt, "", true},
 		{"later in the table", createdAt, "", setLater, true},
 		{"none in the table", createdAt, createdAt, "created_at = NULL", true},
 		{"later in a newer version of the table", createdAt, createdAt, setLater + newer, true},

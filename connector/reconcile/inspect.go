@@ -73,6 +73,10 @@ func (r *Reconcile) behind(ctx context.Context, s *sums) error {
 			return fmt.Errorf("compare %s with its log: %w", t.Name, err)
 		}
 		looked := s.of(scope{check: connector.CheckBehind, table: t.Name})
+		s.of(scope{check: connector.CheckUnequal, table: t.Name})
+		if t.StickyColumn() != "" {
+			s.of(scope{check: connector.CheckMoved, table: t.Name})
+		}
 		for _, b := range of[t.Name] {
 			looked.Expected += b.Rows
 		}
@@ -109,6 +113,7 @@ func (r *Reconcile) duplicates(ctx context.Context, s *sums, repair bool) error 
 			return fmt.Errorf("look for keys with several rows in %s: %w", t.Name, err)
 		}
 		if flaw == nil {
+			s.of(scope{check: connector.CheckDuplicate, table: t.Name})
 			continue
 		}
 		f := s.flaw(t, flaw)

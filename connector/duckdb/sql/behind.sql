@@ -17,7 +17,7 @@ judged AS MATERIALIZED (
         -- of this version are as good.
         max(_version) = max(held) AND NOT coalesce(bool_or(same), FALSE) AS unequal
         {{- if .Sticky}},
-        coalesce(min(sticky) != max(sticky), FALSE)
+        coalesce(date_trunc('day', min(sticky)) != date_trunc('day', max(sticky)), FALSE)
             OR max(_version) <= max(held) AND min(sticky) IS NOT NULL AND coalesce(min(sticky) < min(held_sticky), TRUE) AS moved
         {{- end}}
     FROM compared
