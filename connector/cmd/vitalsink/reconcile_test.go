@@ -91,9 +91,9 @@ type fault struct {
 // faults are of one user each, so that they do not meet.
 func faults() []fault {
 	const (
-		samples  = "SELECT 'timeseries', resource, provider, strftime(timestamp, '%Y-%m-%d'), rowid FROM store.timeseries WHERE user_id = $1"
-		sleep    = "SELECT 'sleep', 'sleep', source_provider, strftime(calendar_date, '%Y-%m-%d'), rowid FROM store.sleep WHERE user_id = $1"
-		activity = "SELECT 'activity', 'activity', source_provider, strftime(calendar_date, '%Y-%m-%d'), rowid FROM store.activity WHERE user_id = $1"
+		samples  = "SELECT 'timeseries', resource, provider, strftime(timestamp, '%Y-%m-%d'), rowid FROM store.timeseries WHERE user_id = $1 AND timestamp >= $2"
+		sleep    = "SELECT 'sleep', 'sleep', source_provider, strftime(calendar_date, '%Y-%m-%d'), rowid FROM store.sleep WHERE user_id = $1 AND calendar_date >= $2"
+		activity = "SELECT 'activity', 'activity', source_provider, strftime(calendar_date, '%Y-%m-%d'), rowid FROM store.activity WHERE user_id = $1 AND calendar_date >= $2"
 		some     = " AND resource IN ('heartrate', 'steps', 'glucose', 'calories_active') AND hash(timestamp) % 40 = 0"
 	)
 	in := func(table string) string { return " IN (SELECT id FROM broken WHERE place = '" + table + "')" }
@@ -103,15 +103,15 @@ func faults() []fault {
 		{"values changed", connector.CheckStale, connector.CheckUnequal, samples + some + " AND value IS NOT NULL UNION ALL " + activity,
 			"UPDATE store.timeseries SET value = value + 0.5 WHERE rowid" + in("timeseries") + "; UPDATE store.activity SET steps = coalesce(steps, 0) + 1 WHERE rowid" + in("activity")},
 		{"an older version put back", connector.CheckStale, connector.CheckBehind, samples + some + " AND value IS NOT NULL UNION ALL " + sleep,
-			`UPDATE store.timeseries SET value = value - 1, _version = '\x00'::BLOB || _version[2:], _version_at = '2001-01-01' WHERE rowid` + in("timeseries") +
-				`; UPDATE store.sleep SET duration_second = -1, _version = '\x00'::BLOB || _version[2:] WHERE rowid` + in("sleep")},
+			`UPDATE store.timeseries SET value = value - 1, _version = '\x00\x01'::BLOB || _version[3:], _version_at = '2001-01-01' WHERE rowid` + in("timeseries") +
+				`; UPDATE store.sleep SET duration = -1, _version = '\x00\x01'::BLOB || _version[3:] WHERE rowid` + in("sleep")},
 		{"a duplicate inserted", connector.CheckDuplicate, "", samples + some + " UNION ALL " + sleep,
 			"INSERT INTO store.timeseries SELECT * FROM store.timeseries WHERE rowid" + in("timeseries") + "; INSERT INTO store.sleep SELECT * FROM store.sleep WHERE rowid" + in("sleep")},
 		{"a whole day missing", connector.CheckMissing, connector.CheckBehind,
-			samples + " AND strftime(timestamp, '%Y-%m-%d') = (SELECT min(strftime(timestamp, '%Y-%m-%d')) FROM store.timeseries WHERE user_id = $1 AND resource = 'heartrate')",
+			samples + " AND strftime(timestamp, '%Y-%m-%d') = (SELECT min(strftime(timestamp, '%Y-%m-%d')) FROM store.timeseries WHERE user_id = $1 AND timestamp >= $2 AND resource = 'heartrate')",
 			"DELETE FROM store.timeseries WHERE rowid" + in("timeseries")},
 		{"one provider missing", connector.CheckMissing, connector.CheckBehind,
-			samples + " AND provider = (SELECT min(provider) FROM store.timeseries WHERE user_id = $1)", "DELETE FROM store.timeseries WHERE rowid" + in("timeseries")},
+			samples + " AND provider = (SELECT min(provider) FROM store.timeseries WHERE user_id = $1 AND timestamp >= $2)", "DELETE FROM store.timeseries WHERE rowid" + in("timeseries")},
 	}
 }
 
@@ -124,7 +124,7 @@ func (a *audited) inject(t testing.TB, f fault, user string) (places map[place]i
 	}
 	defer db.Close() //nolint:errcheck // what it did is committed
 	db.SetMaxOpenConns(1)
-	where := strings.ReplaceAll(f.where, "$1", "'"+user+"'")
+	where := strings.NewReplacer("$1", "'"+user+"'", "$2", "'"+a.population.Start.Format(time.DateOnly)+"'").Replace(f.where)
 	if _, err := db.ExecContext(t.Context(), `SET TimeZone = 'UTC'; CREATE TEMP TABLE broken (place VARCHAR, resource VARCHAR, provider VARCHAR, day VARCHAR, id BIGINT);
 		INSERT INTO broken `+where+"; "+f.break_); err != nil {
 		t.Fatalf("%s: %v", f.name, err)
