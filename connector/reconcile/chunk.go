@@ -41,6 +41,7 @@ func (c *chunk) first(ctx context.Context) error {
 		}
 		c.waiting += l.keep()
 	}
+	c.progress.add(func(r *Result) { r.Again += int(c.waiting) })
 	return nil
 }
 

@@ -19,6 +19,8 @@ type Result struct {
 	// Passed are resources of users that only the first pass looked at.
 	Passed int `json:"passed"`
 	Rows   int `json:"rows"` // of the source
+	// Again are facts that differed at the first look, and were looked at again.
+	Again int `json:"looked_at_again"`
 }
 
 // progress is a Result that goroutines add to.

@@ -210,7 +210,7 @@ func (r *Reconcile) record(ctx context.Context, found sums, people *chunk) error
 func (r *Reconcile) total() Result {
 	now, was := r.Result(), r.run.earlier
 	now.UserDays, now.Units, now.Failed = now.UserDays+was.UserDays, now.Units+was.Units, now.Failed+was.Failed
-	now.Absent, now.Passed, now.Rows = now.Absent+was.Absent, now.Passed+was.Passed, now.Rows+was.Rows
+	now.Absent, now.Passed, now.Rows, now.Again = now.Absent+was.Absent, now.Passed+was.Passed, now.Rows+was.Rows, now.Again+was.Again
 	return now
 }
 
