@@ -266,17 +266,19 @@ func compareValues(a, b any) int {
 	return 0
 }
 
-// growthNames is what growth.sql is made of.
+// growthNames is what quarantine_growth.sql is made of.
 type growthNames struct{ Since, Before time.Time }
 
 // QuarantineGrowth counts rows in quarantine that are not resolved, by reason:
 // those published since a time, and those published between another, before,
 // and that.
 func (w *Warehouse) QuarantineGrowth(ctx context.Context, since, before time.Time) (all []connector.Growth, err error) {
-	err = w.look(ctx, schemas.QuarantineTable, "growth.sql", growthNames{since, before}, func(row []bigquery.Value) error {
+	err = w.look(ctx, schemas.QuarantineTable, "quarantine_growth.sql", growthNames{since, before}, func(row []bigquery.Value) error {
 		var g connector.Growth
 		var n [2]int64
-		g.Reason, _ = row[0].(string) // NULL is none
+		if err := scan(row[0], &g.Reason); err != nil {
+			return err
+		}
 		for i := range n {
 			if err := scan(row[i+1], &n[i]); err != nil {
 				return err

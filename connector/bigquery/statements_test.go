@@ -120,7 +120,7 @@ func renderReconcile(t *testing.T, c *schemas.Catalogue, s *statements, render f
 	w := &Warehouse{statements: s, catalogue: c, pending: maxPending}
 	since := time.Date(2026, 11, 23, 10, 0, 0, 123456000, time.UTC)
 	render("merged", "merged.sql", mergedNamesOf(since))
-	render("growth", "growth.sql", growthNames{Since: since, Before: since.Add(-day)})
+	render("quarantine_growth", "quarantine_growth.sql", growthNames{Since: since, Before: since.Add(-day)})
 	render("findings", "findings.sql", namesOfFindings(c, "r1", time.Time{}))
 	render("findings_marks", "findings.sql", namesOfFindings(c, "", since))
 	for _, name := range []string{"timeseries", "sleep", "electrocardiogram", "devices"} {

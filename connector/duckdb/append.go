@@ -54,18 +54,26 @@ func (s *store) register(ctx context.Context, tx *sql.Tx, b *connector.Batch) er
 // insertRow writes one row of an append-only table, a value for each of its
 // columns.
 func (s *store) insertRow(ctx context.Context, tx *sql.Tx, table string, values map[string]any) error {
+	return s.insertRows(ctx, tx, table, []map[string]any{values})
+}
+
+// insertRows writes rows of an append-only table in one statement: each takes
+// DuckDB half a megabyte until the transaction ends.
+func (s *store) insertRows(ctx context.Context, tx *sql.Tx, table string, rows []map[string]any) error {
 	t := s.catalogue.Table(table)
-	stmt, err := s.insertStatement(t)
+	stmt, err := s.insertStatement(t, len(rows))
 	if err != nil {
 		return err
 	}
-	args := make([]any, len(t.Columns))
-	for i, c := range t.Columns {
-		v, ok := values[c.Name]
-		if !ok {
-			return fmt.Errorf("write %s: no value for column %s", table, c.Name)
+	args := make([]any, 0, len(rows)*len(t.Columns))
+	for _, values := range rows {
+		for _, c := range t.Columns {
+			v, ok := values[c.Name]
+			if !ok {
+				return fmt.Errorf("write %s: no value for column %s", table, c.Name)
+			}
+			args = append(args, v)
 		}
-		args[i] = v
 	}
 	if _, err := tx.ExecContext(ctx, stmt, args...); err != nil {
 		return fmt.Errorf("write %s: %w", table, err)

@@ -5,6 +5,7 @@ package duckdb
 import (
 	"context"
 	"database/sql"
+	"slices"
 	"time"
 
 	duckdb "github.com/duckdb/duckdb-go/v2"
@@ -13,14 +14,21 @@ import (
 	"vitalsink/schemas"
 )
 
+// findingsAtOnce is how many rows a statement writes.
+const findingsAtOnce = 200
+
 // Record appends what a reconciliation found, all of it or nothing.
 func (w *Warehouse) Record(ctx context.Context, findings []connector.Finding) error {
 	return w.use(ctx, func(s *store) error {
 		s.appending.Lock()
 		defer s.appending.Unlock()
 		return s.inTransaction(ctx, s.appends, func(tx *sql.Tx) error {
-			for i := range findings {
-				if err := s.insertRow(ctx, tx, schemas.ReconciliationsTable, findingRow(&findings[i])); err != nil {
+			for part := range slices.Chunk(findings, findingsAtOnce) {
+				rows := make([]map[string]any, len(part))
+				for i := range part {
+					rows[i] = findingRow(&part[i])
+				}
+				if err := s.insertRows(ctx, tx, schemas.ReconciliationsTable, rows); err != nil {
 					return err
 				}
 			}

@@ -96,12 +96,13 @@ func (s *store) appendStatement(t *schemas.Table) (string, error) {
 	}{s.database, logOf(t.Name), incoming, namesOf(t).Columns})
 }
 
-// insertStatement writes a row of an append-only table.
-func (s *store) insertStatement(t *schemas.Table) (string, error) {
+// insertStatement writes rows of an append-only table.
+func (s *store) insertStatement(t *schemas.Table, rows int) (string, error) {
 	return s.render("insert_row.sql", struct {
 		Database string
 		Table    *schemas.Table
-	}{s.database, t})
+		Rows     int
+	}{s.database, t, rows})
 }
 
 func (s *store) viewStatement(v schemas.View) (string, error) {

@@ -91,7 +91,7 @@ func statements(t *testing.T) map[string]string {
 	r.add("findings")(r.render("findings.sql", r.findingsNames(true)))
 	r.add("findings_marks")(r.render("findings.sql", r.findingsNames(false)))
 	for _, name := range []string{schemas.BatchesTable, schemas.MergesTable, schemas.ReconciliationsTable} {
-		r.add("insert_row_" + name)(r.insertStatement(c.Table(name)))
+		r.add("insert_row_" + name)(r.insertStatement(c.Table(name), 1))
 		r.add("create_table_" + name)(r.render("create_table.sql", storeTables(c, c.Table(name))[0]))
 	}
 	for _, v := range c.Views() {

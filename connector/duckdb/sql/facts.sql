@@ -1,2 +1,2 @@
-{{- /* Some of the rows that were gathered. */ -}}
-SELECT * FROM temp.facts WHERE rowid >= ? AND rowid < ? ORDER BY rowid
+{{- /* Some of the rows that were gathered, with their numbers. */ -}}
+SELECT rowid, * FROM temp.facts WHERE rowid >= ? AND rowid < ?

@@ -1,1 +1,1 @@
-SELECT * FROM temp.facts WHERE rowid >= ? AND rowid < ? ORDER BY rowid
+SELECT rowid, * FROM temp.facts WHERE rowid >= ? AND rowid < ?

@@ -1,6 +1,0 @@
-{{- /* Rows in quarantine that are not resolved, by reason, of two stretches of time. */ -}}
-SELECT reason, COUNTIF(published_at >= {{timestamp .Since}}) AS recent, COUNTIF(published_at < {{timestamp .Since}}) AS earlier
-FROM {{table "quarantine"}}
-WHERE NOT _deleted AND published_at >= {{timestamp .Before}}
-GROUP BY reason
-ORDER BY reason
