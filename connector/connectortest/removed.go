@@ -51,9 +51,10 @@ func (s *suite) removeDuplicates(t *testing.T) {
 	remove("sleep", 1+3)
 	check("of equal versions", "sleep", want)
 	// s02 becomes an older version of s01, with a content of its own.
-	w.Change(t, "sleep", "id = 's01', _version = FROM_HEX('00')", "id = 's02'")
+	w.Change(t, "sleep", "id = 's01', _version = FROM_HEX('00'), created_at = TIMESTAMP '2026-04-01 00:00:00+00'", "id = 's02'")
 	remove("sleep", 1)
 	delete(want, "u1\x00s02")
+	want["u1\x00s01"]["created_at"] = time.Date(2026, 4, 1, 0, 0, 0, 0, time.UTC).Format(TimeFormat) // the least there was
 	check("of different versions", "sleep", want)
 	s.removeOnDays(t, w, latest, remove, check)
 

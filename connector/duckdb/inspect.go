@@ -199,7 +199,7 @@ func (s *store) removeDuplicates(ctx context.Context, names inspectNames, days [
 		if n, err := step.exec(ctx, "raise_fence.sql", fence); err != nil || n != 1 {
 			return orElse(err, step.fenced(ctx, names.Table))
 		}
-		removed, err = step.removeSurplus(ctx, names.Table, days)
+		removed, err = step.removeSurplus(ctx, names, days)
 		return err
 	})
 	return removed, err
@@ -207,10 +207,15 @@ func (s *store) removeDuplicates(ctx context.Context, names inspectNames, days [
 
 // removeSurplus removes rows of keys that have several. What is found by their
 // order within a key is held against what is counted by key, before and after.
-func (g *step) removeSurplus(ctx context.Context, table string, days []any) (removed int, err error) {
+func (g *step) removeSurplus(ctx context.Context, names inspectNames, days []any) (removed int, err error) {
 	var surplus, left int
 	if err := g.scan(ctx, "count_surplus.sql", days, &surplus); err != nil || surplus == 0 {
 		return 0, err
+	}
+	if names.Sticky != "" {
+		if _, err := g.exec(ctx, "lower_surplus.sql"); err != nil {
+			return 0, err
+		}
 	}
 	if _, err := g.exec(ctx, "surplus.sql", days...); err != nil {
 		return 0, err
@@ -222,7 +227,7 @@ func (g *step) removeSurplus(ctx context.Context, table string, days []any) (rem
 		return 0, err
 	}
 	if removed != surplus || left != 0 {
-		return 0, fmt.Errorf("%w: %d rows of %s are removed of %d that should be, %d are left", connector.ErrBooks, removed, table, surplus, left)
+		return 0, fmt.Errorf("%w: %d rows of %s are removed of %d that should be, %d are left", connector.ErrBooks, removed, names.Table, surplus, left)
 	}
 	return removed, execAll(ctx, g.tx, []string{"DROP TABLE surplus"})
 }

@@ -56,6 +56,9 @@ func statements(t *testing.T) map[string]string {
 		if table.StickyColumn() != "" {
 			files = append(files, "lower")
 		}
+		if table.StickyColumn() != "" {
+			r.add("lower_surplus_" + name)(r.render("lower_surplus.sql", inspectNamesOf(table)))
+		}
 		for _, file := range []string{"duplicates", "read_fence", "count_surplus", "surplus", "remove_surplus", "behind"} {
 			r.add(file + "_" + name)(r.render(file+".sql", inspectNamesOf(table)))
 		}

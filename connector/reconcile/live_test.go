@@ -171,7 +171,7 @@ func (l *live) change() (r synth.Record, ok bool) {
 func (l *live) traffic(ctx context.Context) error {
 	g, gctx := errgroup.WithContext(context.WithoutCancel(ctx))
 	g.SetLimit(8)
-	for wait(ctx, 20*time.Millisecond) {
+	for wait(ctx, 50*time.Millisecond) {
 		r, ok := l.change()
 		if !ok {
 			continue
