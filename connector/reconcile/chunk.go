@@ -39,7 +39,7 @@ func (c *chunk) first(ctx context.Context) error {
 		if err := c.look(ctx, l, nil); err != nil {
 			return err
 		}
-		c.waiting += l.keep()
+		c.waiting += l.keep(c)
 	}
 	c.progress.add(func(r *Result) { r.Again += int(c.waiting) })
 	return nil
@@ -119,11 +119,15 @@ func (c *chunk) inSample(k *known, t *schemas.Table, in days) (units []unit) {
 }
 
 // keep keeps of a first look what the second has to know, and says how many
-// candidates that is.
-func (l *look) keep() (n int64) {
+// candidates that is. What agrees is entered.
+func (l *look) keep(c *chunk) (n int64) {
 	l.seen, l.extra = make([][]candidate, len(l.units)), make([]bool, len(l.units))
 	for i := range l.results {
 		out := &l.results[i]
+		if len(out.differences) == 0 {
+			c.sums.enter(c.Reconcile, l, i)
+			continue
+		}
 		l.seen[i] = candidates(out.differences)
 		l.extra[i] = slices.ContainsFunc(out.differences, func(d difference) bool { return d.kind == connector.CheckExtra })
 		n, out.differences = n+int64(len(out.differences)), nil
@@ -136,20 +140,20 @@ func (l *look) keep() (n int64) {
 func (c *chunk) second(ctx context.Context, turn *semaphore.Weighted) error {
 	for _, l := range c.looks {
 		again := l.again()
-		if len(again.units) > 0 {
-			if err := sleep(ctx, time.Until(l.began.Add(c.Settle))); err != nil {
-				return err
-			}
-			if err := turn.Acquire(ctx, 1); err != nil {
-				return context.Cause(ctx)
-			}
-			err := c.confirm(ctx, l, again)
-			turn.Release(1)
-			if err != nil {
-				return err
-			}
+		if len(again.units) == 0 {
+			continue
 		}
-		c.sums.enter(c.Reconcile, l)
+		if err := sleep(ctx, time.Until(l.began.Add(c.Settle))); err != nil {
+			return err
+		}
+		if err := turn.Acquire(ctx, 1); err != nil {
+			return context.Cause(ctx)
+		}
+		err := c.confirm(ctx, l, again)
+		turn.Release(1)
+		if err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -184,14 +188,16 @@ func (c *chunk) confirm(ctx context.Context, l, again *look) error {
 		return err
 	}
 	for i, j := 0, 0; i < len(l.units); i++ {
-		if len(l.seen[i]) > 0 {
-			if !c.sums.judge(c.Reconcile, again, j, m) {
-				c.sums.unsettled(c.Reconcile, l, i)
-			} else {
-				l.results[i] = again.results[j]
-			}
-			j++
+		if len(l.seen[i]) == 0 {
+			continue
 		}
+		if c.sums.judge(c.Reconcile, again, j, m) {
+			c.sums.enter(c.Reconcile, again, j)
+		} else {
+			c.sums.unsettled(c.Reconcile, l, i)
+			c.sums.enter(c.Reconcile, l, i)
+		}
+		j++
 	}
 	return nil
 }

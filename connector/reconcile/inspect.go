@@ -69,6 +69,9 @@ func (r *Reconcile) behind(ctx context.Context, s *sums) error {
 	}
 	for _, t := range r.Catalogue.Versioned() {
 		flaws, err := r.Ledger.Behind(ctx, t, of[t.Name])
+		if r.isTooMuch(connector.CheckBehind, t.Name, err) {
+			continue
+		}
 		if err != nil {
 			return fmt.Errorf("compare %s with its log: %w", t.Name, err)
 		}
@@ -86,6 +89,17 @@ func (r *Reconcile) behind(ctx context.Context, s *sums) error {
 		looked.Found = max(0, looked.Expected-looked.Drift)
 	}
 	return nil
+}
+
+// isTooMuch leaves a check of a table out that would be billed for more than is
+// allowed: the others are made.
+func (r *Reconcile) isTooMuch(check, table string, err error) bool {
+	if !errors.Is(err, connector.ErrByteCap) && !errors.Is(err, connector.ErrBudget) {
+		return false
+	}
+	r.progress.add(func(p *Result) { p.LeftOut++ })
+	r.warn("a check is left out, for it would be billed for too much", check+" "+table, err)
+	return true
 }
 
 func (s *sums) flaw(t *schemas.Table, flaw *connector.Flaw) *connector.Finding {
@@ -109,6 +123,9 @@ func (r *Reconcile) duplicates(ctx context.Context, s *sums, repair bool) error 
 	}
 	for _, t := range r.Catalogue.Versioned() {
 		flaw, err := r.Ledger.Duplicates(ctx, t, days)
+		if r.isTooMuch(connector.CheckDuplicate, t.Name, err) {
+			continue
+		}
 		if err != nil {
 			return fmt.Errorf("look for keys with several rows in %s: %w", t.Name, err)
 		}

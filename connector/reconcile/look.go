@@ -185,7 +185,8 @@ func (r *Reconcile) settle(ctx context.Context, l *look, i int, have gathered, m
 		r.failed(u, err)
 		return nil
 	}
-	if out.rows, out.absent = answer.Rows, answer.Absent; out.absent {
+	if out.absent = answer.Absent; out.absent {
+		r.progress.add(func(p *Result) { p.Absent++ })
 		return nil
 	}
 	out.compared = compare(reader.facts, warehouse, l.in, !u.endpoint.Dates)

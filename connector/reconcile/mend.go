@@ -56,12 +56,16 @@ func (m *mend) taker(l *look, unit int, warehouse []fact) func(*transforms.Messa
 }
 
 // isConfirmed tells whether a fact of the source's is what the first look
-// missed.
+// missed, and would win. It would not over a row of a later version time: a
+// tombstone, say, of which the source knows nothing.
 func (m *mend) isConfirmed(l *look, unit int, s *fact, warehouse []fact) bool {
 	at, ok := slices.BinarySearchFunc(warehouse, s.key, func(f fact, key digest) int { return bytes.Compare(f.key[:], key[:]) })
 	held := warehouse[at:at]
 	if ok {
 		held = warehouse[at : at+1]
+		if bytes.Compare(s.version[:8], held[0].version[:8]) < 0 {
+			return false
+		}
 	}
 	c := compare([]fact{*s}, held, l.in, false)
 	return len(c.differences) == 1 && c.differences[0].kind != connector.CheckExtra && l.confirms(unit, &c.differences[0])

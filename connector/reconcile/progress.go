@@ -19,6 +19,8 @@ type Result struct {
 	// Passed are resources of users that only the first pass looked at.
 	Passed int `json:"passed"`
 	Rows   int `json:"rows"` // of the source
+	// LeftOut are checks of tables that would have been billed for too much.
+	LeftOut int `json:"checks_left_out"`
 	// Again are facts that differed at the first look, and were looked at again.
 	Again int `json:"looked_at_again"`
 }

@@ -76,14 +76,13 @@ func (s *sums) cellOf(r *Reconcile, check string, l *look, unit int, at cell) *c
 	return s.of(scope{check, l.table.Name, l.units[unit].endpoint.Resource, r.providers.text(at.source), timeOf(at.day)})
 }
 
-// enter enters what was counted in the cells of a look.
-func (s *sums) enter(r *Reconcile, l *look) {
-	for i := range l.results {
-		for at, n := range l.results[i].cells {
-			f := s.cellOf(r, connector.CheckCompared, l, i, at)
-			f.Users, f.Expected, f.Found = f.Users+1, f.Expected+n.expected, f.Found+n.found
-		}
+// enter enters what was counted in the cells of a unit, and forgets it.
+func (s *sums) enter(r *Reconcile, l *look, unit int) {
+	for at, n := range l.results[unit].cells {
+		f := s.cellOf(r, connector.CheckCompared, l, unit, at)
+		f.Users, f.Expected, f.Found = f.Users+1, f.Expected+n.expected, f.Found+n.found
 	}
+	l.results[unit].cells = nil
 }
 
 // judge enters the differences of a unit at a second look. It is false if the

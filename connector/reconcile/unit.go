@@ -23,7 +23,6 @@ type unit struct {
 // looked is what a look at a unit brought.
 type looked struct {
 	compared
-	rows   int  // of the source
 	absent bool // the source does not know the person, or the resource
 	err    error
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/dustin/go-humanize"
@@ -203,10 +204,11 @@ func (a *audit) run(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, w.Close()) }()
 	r := a.reconcile
 	r.Catalogue, r.Warehouse, r.Ledger, r.Mender, r.Diary = catalogue, w, w, w, w
+	var spent meter
 	r.Spent = func() (requests, bytes int64) {
 		requests, _ = a.client.Requests()
 		if b, ok := w.(connector.Biller); ok {
-			bytes = b.Billed().Bytes
+			bytes = spent.read(b.Billed())
 		}
 		return requests, bytes
 	}
@@ -214,6 +216,25 @@ func (a *audit) run(ctx context.Context) (err error) {
 		return a.toTopic(ctx)
 	}
 	return a.direct(ctx, newPipeline(a.into, w, catalogue, a.memory))
+}
+
+// meter adds up what is billed, day after day.
+type meter struct {
+	mu     sync.Mutex
+	before int64 // of days that are over
+	last   connector.Bill
+}
+
+func (m *meter) read(b connector.Bill) int64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if b.Day.After(m.last.Day) {
+		m.before += m.last.Bytes
+	}
+	if !b.Day.Before(m.last.Day) { // whoever was slow read an older one
+		m.last = b
+	}
+	return m.before + m.last.Bytes
 }
 
 // toTopic repairs by publishing for run, which folds.
@@ -286,6 +307,9 @@ func (a *audit) close(ctx context.Context, err error) error {
 	errs := []error{a.print(), a.page(), err}
 	if n := a.report.Failed; n > 0 && err == nil {
 		errs = append(errs, fmt.Errorf("resources of users that could not be compared: %d; run it again", n))
+	}
+	if n := a.report.LeftOut; n > 0 {
+		errs = append(errs, fmt.Errorf("checks of tables that were left out: %d; they need a larger --max-bytes-billed", n))
 	}
 	if left := a.report.Drift - a.report.Repaired; left > 0 {
 		errs = append(errs, attention{fmt.Sprintf("drift remains: %d", left)})

@@ -301,3 +301,20 @@ func table(t testing.TB, names []string, injected map[string]map[place]int, dry,
 	_ = w.Flush()
 	t.Log("\n" + b.String())
 }
+
+// TestMeter: bytes of days that are over count too.
+func TestMeter(t *testing.T) {
+	day := time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC)
+	var m meter
+	for _, c := range []struct {
+		bill connector.Bill
+		want int64
+	}{
+		{connector.Bill{Day: day, Bytes: 5}, 5}, {connector.Bill{Day: day, Bytes: 9}, 9}, {connector.Bill{Day: day.AddDate(0, 0, 1), Bytes: 0}, 9},
+		{connector.Bill{Day: day, Bytes: 9}, 9}, {connector.Bill{Day: day.AddDate(0, 0, 1), Bytes: 4}, 13},
+	} {
+		if got := m.read(c.bill); got != c.want {
+			t.Errorf("%+v: %d, want %d", c.bill, got, c.want)
+		}
+	}
+}
