@@ -50,7 +50,8 @@ one row per fact, always the latest version, nothing lost, nothing twice.
 
 Every flag can also be given as an environment variable. Exit codes: 0 done,
 1 failed, 2 wrong usage, 3 done but something needs a person (a message in
-quarantine, books that do not balance, something that could not be fetched).
+quarantine, books that do not balance, something that could not be fetched, drift
+that remains).
 
 Begin with:
 
