@@ -137,7 +137,7 @@ func (c *chunk) second(ctx context.Context, turn *semaphore.Weighted) error {
 	for _, l := range c.looks {
 		again := l.again()
 		if len(again.units) > 0 {
-			if err := sleep(ctx, time.Until(l.began.Add(c.Settle))); err != nil {
+			if err := sleep(ctx, time.Until(l.ended.Add(c.Settle))); err != nil {
 				return err
 			}
 			if err := turn.Acquire(ctx, 1); err != nil {
@@ -172,7 +172,7 @@ func (c *chunk) confirm(ctx context.Context, l, again *look) error {
 	if err != nil {
 		return err
 	}
-	again.touched = touched(pending.Batches, l.table, l.began.Add(c.Settle/2))
+	again.touched = touched(pending.Batches, l.table, l.ended.Add(c.Settle/2))
 	m := c.newMend(ctx)
 	err = c.look(ctx, again, m)
 	if m != nil {

@@ -50,7 +50,7 @@ type look struct {
 	table *schemas.Table
 	units []unit // in the order of the warehouse's rows
 	in    days
-	began time.Time
+	ended time.Time     // by then the source was asked about all of them
 	seen  [][]candidate // at a second look: of each unit
 	extra []bool        // at a second look: of each unit, whether something seemed to be gone from the source
 	// touched tells, at a second look, of which days and resources a batch is
@@ -95,7 +95,7 @@ type gathered struct {
 // look compares units: the warehouse's rows are read in one go, and as soon as
 // all of a unit are there the source is asked, for some units side by side.
 func (r *Reconcile) look(ctx context.Context, l *look, mend *mend) error {
-	l.began, l.results = time.Now(), make([]looked, len(l.units))
+	l.results = make([]looked, len(l.units))
 	form := newForm(l.table)
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(r.Parallel)
@@ -122,7 +122,9 @@ func (r *Reconcile) look(ctx context.Context, l *look, mend *mend) error {
 	for err == nil && at < len(l.units) {
 		next()
 	}
-	if waitErr := g.Wait(); waitErr != nil {
+	waitErr := g.Wait()
+	l.ended = time.Now()
+	if waitErr != nil {
 		return waitErr // and not that reading was ended for it
 	}
 	if err != nil {
