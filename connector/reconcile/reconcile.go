@@ -231,10 +231,11 @@ func (r *Reconcile) all(ctx context.Context, people []connector.Person) error {
 	if err != nil {
 		return err
 	}
-	if !r.run.resumed { // else it is recorded
-		if err := r.record(ctx, before, nil); err != nil {
-			return err
-		}
+	if r.run.found.inspected() { // by a process before
+		before = r.run.found.mended(before)
+	}
+	if err := r.record(ctx, before, nil); err != nil {
+		return err
 	}
 	done, _ := slices.BinarySearchFunc(people, r.run.upTo, func(p connector.Person, upTo string) int {
 		if hashOf(p.UserID) <= upTo {
@@ -259,7 +260,7 @@ func (r *Reconcile) all(ctx context.Context, people []connector.Person) error {
 	if err != nil {
 		return err
 	}
-	return r.record(ctx, mended(before, after), nil)
+	return r.record(ctx, r.run.found.left(after), nil)
 }
 
 // walk compares people, some at a time. First looks come one after the other,
