@@ -191,9 +191,9 @@ func (s sums) mended(again sums) (more sums) {
 	return more
 }
 
-// left is what is repaired of what is found, by what a later inspection finds
-// still: nothing else mends rows of a table that are wrong by the log.
-func (s sums) left(after sums) (more sums) {
+// gone is what of the findings is repaired, by what a later inspection still
+// finds.
+func (s sums) gone(after sums) (more sums) {
 	for at, f := range s {
 		switch at.check {
 		case connector.CheckDuplicate, connector.CheckBehind, connector.CheckUnequal, connector.CheckMoved:

@@ -50,9 +50,10 @@ type look struct {
 	table *schemas.Table
 	units []unit // in the order of the warehouse's rows
 	in    days
-	ended time.Time     // by then the source was asked about all of them
-	seen  [][]candidate // at a second look: of each unit
-	extra []bool        // at a second look: of each unit, whether something seemed to be gone from the source
+	count func(func(*Result)) // what is done
+	ended time.Time           // by then the source was asked about all of them
+	seen  [][]candidate       // at a second look: of each unit
+	extra []bool              // at a second look: of each unit, whether something seemed to be gone from the source
 	// touched tells, at a second look, of which days and resources a batch is
 	// still to be folded that was there at the first.
 	touched func(resource string, day int32) bool
@@ -176,7 +177,7 @@ func (r *Reconcile) settle(ctx context.Context, l *look, i int, have gathered, m
 	// source has tells.
 	wide := isExtra && u.endpoint.Dates && !l.table.IsKey(l.table.DayColumn())
 	answer, err := reader.all(ctx, r.Source, u, l.in, wide)
-	r.progress.add(func(p *Result) { p.Units++; p.Rows += answer.Rows })
+	l.count(func(p *Result) { p.Units++; p.Rows += answer.Rows })
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
@@ -184,10 +185,12 @@ func (r *Reconcile) settle(ctx context.Context, l *look, i int, have gathered, m
 		return err
 	case err != nil:
 		out.err = err
+		l.count(func(p *Result) { p.Failed++ })
 		r.failed(u, err)
 		return nil
 	}
 	if out.rows, out.absent = answer.Rows, answer.Absent; out.absent {
+		l.count(func(p *Result) { p.Absent++ })
 		return nil
 	}
 	out.compared = compare(reader.facts, warehouse, l.in, !u.endpoint.Dates)

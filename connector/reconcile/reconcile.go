@@ -169,9 +169,8 @@ func (r *Reconcile) spent() error {
 	return nil
 }
 
-// failed notes that the source did not answer about a unit.
+// failed says that the source did not answer about a unit.
 func (r *Reconcile) failed(u *unit, err error) {
-	r.progress.add(func(p *Result) { p.Failed++ })
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.warn("could not be compared, for one user at least", u.endpoint.Resource, err)
@@ -260,7 +259,7 @@ func (r *Reconcile) all(ctx context.Context, people []connector.Person) error {
 	if err != nil {
 		return err
 	}
-	return r.record(ctx, r.run.found.left(after), nil)
+	return r.record(ctx, r.run.found.gone(after), nil)
 }
 
 // walk compares people, some at a time. First looks come one after the other,

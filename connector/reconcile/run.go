@@ -29,8 +29,9 @@ type run struct {
 	resumed bool
 	upTo    string // hash of the last person who was done before
 	found   sums
+	done    Result              // of which found tells
+	spent   [2]int64            // requests and bytes of processes before this one
 	past    []connector.Finding // the ends of earlier runs
-	earlier Result              // what processes before this one did
 }
 
 // Report is what a run found.
@@ -47,8 +48,9 @@ type Report struct {
 	Unsettled int `json:"unsettled"`
 	// Drift and Repaired are of all checks: a fact that two checks find counts
 	// twice.
-	Drift    int   `json:"drift"`
-	Repaired int   `json:"repaired"`
+	Drift    int `json:"drift"`
+	Repaired int `json:"repaired"`
+	// Requests and Bytes are of all processes that went on with the run.
 	Requests int64 `json:"requests"`
 	Bytes    int64 `json:"bytes_billed"`
 	Result
@@ -70,8 +72,19 @@ type begun struct {
 
 // reached is what a row of progress says.
 type reached struct {
-	UpTo string `json:"up_to"` // hash of a person's id
+	UpTo     string   `json:"up_to"` // hash of a person's id
+	Requests int64    `json:"requests"`
+	Bytes    int64    `json:"bytes_billed"`
+	Newest   []newest `json:"newest,omitempty"`
 	Result
+}
+
+// newest is when the newest fact of a resource and provider is of.
+type newest struct {
+	Table    string    `json:"table"`
+	Resource string    `json:"resource"`
+	Provider string    `json:"provider"`
+	At       time.Time `json:"at"`
 }
 
 // begin begins a run, or goes on with the last one.
@@ -139,6 +152,7 @@ func (r *Reconcile) resume(ctx context.Context, id string, wanted *begun) error 
 			if f.Outcome != Stopped {
 				return nil // it ended: this is another
 			}
+			at.Requests, at.Bytes = f.Requests, f.Bytes
 		}
 	}
 	same := was
@@ -147,7 +161,11 @@ func (r *Reconcile) resume(ctx context.Context, id string, wanted *begun) error 
 		r.Log.Info("the last run was about something else: this one begins anew")
 		return nil
 	}
-	r.run.id, r.run.started, r.run.resumed, r.run.upTo, r.run.earlier = id, rows[0].StartedAt, true, at.UpTo, at.Result
+	r.run.id, r.run.started, r.run.resumed, r.run.upTo, r.run.done = id, rows[0].StartedAt, true, at.UpTo, at.Result
+	r.run.spent = [2]int64{at.Requests, at.Bytes}
+	for _, n := range at.Newest {
+		r.newest[scope{check: connector.CheckFreshness, table: n.Table, resource: n.Resource, provider: n.Provider}] = n.At
+	}
 	for i := range rows {
 		r.run.part = max(r.run.part, rows[i].Part)
 		if !isMark(rows[i].Check) {
@@ -184,8 +202,10 @@ func (r *Reconcile) write(ctx context.Context, rows []connector.Finding) error {
 func (r *Reconcile) record(ctx context.Context, found sums, people *chunk) error {
 	rows := found.sorted()
 	if people != nil {
-		r.progress.add(func(p *Result) { p.UsersDone += len(people.people); p.UserDays += people.userDays })
-		at := reached{hashOf(people.people[len(people.people)-1].UserID), r.total()}
+		people.count(func(p *Result) { p.UsersDone += len(people.people) })
+		r.run.done = r.run.done.plus(people.done.result)
+		at := reached{UpTo: hashOf(people.people[len(people.people)-1].UserID), Result: r.run.done, Newest: r.newestOf()}
+		at.Requests, at.Bytes = r.allSpent()
 		details, err := json.Marshal(at)
 		if err != nil {
 			return err
@@ -206,24 +226,33 @@ func (r *Reconcile) record(ctx context.Context, found sums, people *chunk) error
 	return nil
 }
 
-// total is what was done, by processes before this one too.
-func (r *Reconcile) total() Result {
-	now, was := r.Result(), r.run.earlier
-	now.UserDays, now.Units, now.Failed = now.UserDays+was.UserDays, now.Units+was.Units, now.Failed+was.Failed
-	now.Absent, now.Passed, now.Rows, now.Again = now.Absent+was.Absent, now.Passed+was.Passed, now.Rows+was.Rows, now.Again+was.Again
-	return now
+// newestOf are the newest facts so far.
+func (r *Reconcile) newestOf() (all []newest) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for at, t := range r.newest {
+		all = append(all, newest{at.table, at.resource, at.provider, t})
+	}
+	return all
+}
+
+// allSpent is what was spent on the run, by processes before this one too.
+func (r *Reconcile) allSpent() (requests, bytes int64) {
+	if r.Spent != nil {
+		requests, bytes = r.Spent()
+	}
+	return r.run.spent[0] + requests, r.run.spent[1] + bytes
 }
 
 // end records how the run ended.
 func (r *Reconcile) end(ctx context.Context, failed error) (*Report, error) {
 	report := &Report{
-		RunID: r.run.id, StartedAt: r.run.started, From: r.From, Until: r.Until, Result: r.total(), Past: r.run.past,
+		RunID: r.run.id, StartedAt: r.run.started, From: r.From, Until: r.Until, Result: r.run.done, Past: r.run.past,
 		Findings: r.run.found.sorted(),
 	}
 	report.sum()
-	if r.Spent != nil {
-		report.Requests, report.Bytes = r.Spent()
-	}
+	report.Users, report.UsersDone = r.Result().Users, r.Result().UsersDone
+	report.Requests, report.Bytes = r.allSpent()
 	switch {
 	case failed != nil:
 		report.Outcome = Stopped
