@@ -156,8 +156,10 @@ func (g *gathered) add(form *form, row []any, r *Reconcile, l *look, at int) {
 // settle asks the source about a unit and compares. What fails is the unit's:
 // the error is one that concerns all.
 func (r *Reconcile) settle(ctx context.Context, l *look, i int, have gathered, mend *mend) error {
-	if err := r.spent(); err != nil {
-		return err
+	if l.seen == nil {
+		if err := r.spent(); err != nil {
+			return err
+		}
 	}
 	out, u := &l.results[i], &l.units[i]
 	if l.seen != nil && len(l.seen[i]) == 0 {
