@@ -29,6 +29,7 @@ type known struct {
 	extents map[of][]connector.Extent
 	tallies map[of][]connector.Tally
 	absent  map[string]bool // people whom the source does not know any more
+	silent  map[string]bool // people of whom introspection says nothing
 }
 
 // hashOf is a name of a person that tells nobody who it is.
@@ -49,7 +50,7 @@ func (r *Reconcile) turn(user, resource string) bool {
 
 // learn makes the first pass.
 func (r *Reconcile) learn(ctx context.Context, people []connector.Person) (*known, error) {
-	k := &known{map[of][]connector.Extent{}, map[of][]connector.Tally{}, map[string]bool{}}
+	k := &known{map[of][]connector.Extent{}, map[of][]connector.Tally{}, map[string]bool{}, map[string]bool{}}
 	if err := r.learnExtents(ctx, people, k); err != nil {
 		return nil, err
 	}
@@ -105,7 +106,8 @@ func (r *Reconcile) learnExtents(ctx context.Context, people []connector.Person,
 				k.absent[p.UserID] = true
 				return nil
 			case err != nil:
-				r.warn("introspection does not answer; what the warehouse has is compared all the same", "", err)
+				k.silent[p.UserID] = true
+				r.warn("introspection does not answer, for one user at least: all of them is compared", "", err)
 				return nil
 			}
 			for _, e := range extents {
@@ -123,6 +125,9 @@ func (r *Reconcile) learnExtents(ctx context.Context, people []connector.Person,
 // worthALook decides about a unit in the days of the window: whether to compare
 // it, and whether there is anything at all to be compared.
 func (k *known) worthALook(user, resource string, in days) (look, there bool) {
+	if k.silent[user] {
+		return true, true
+	}
 	from, until := timeOf(in.from), timeOf(in.until)
 	tallies := map[string]connector.Tally{}
 	for _, t := range k.tallies[of{user, resource}] {
