@@ -138,7 +138,7 @@ type Reconcile struct {
 	Resume bool
 
 	window    days
-	ordinal   int // how many runs there were before
+	ordinal   int // see begun
 	outlet    *connector.Outlet
 	decoders  sync.Pool
 	providers names

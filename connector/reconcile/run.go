@@ -67,7 +67,12 @@ type begun struct {
 	Share     float64  `json:"share"`
 	Resources []string `json:"resources,omitempty"`
 	Some      bool     `json:"some_users,omitempty"`
-	Ordinal   int      `json:"ordinal"`
+	Ordinal   int      `json:"ordinal"` // how many such runs there were before: whose turn it is follows from it
+}
+
+// like tells whether two runs are about the same, of whichever days.
+func (b *begun) like(o *begun) bool {
+	return slices.Equal(b.Resources, o.Resources) && b.Sample == o.Sample && b.Share == o.Share && b.Some == o.Some
 }
 
 // reached is what a row of progress says.
@@ -99,7 +104,11 @@ func (r *Reconcile) begin(ctx context.Context) error {
 	for _, m := range marks {
 		switch m.Check {
 		case connector.CheckBegun:
-			wanted.Ordinal, last = wanted.Ordinal+1, m.RunID
+			var was begun
+			if json.Unmarshal([]byte(m.Details), &was) == nil && was.like(&wanted) {
+				wanted.Ordinal++
+			}
+			last = m.RunID
 		case connector.CheckRun:
 			if n := len(r.run.past); n > 0 && r.run.past[n-1].RunID == m.RunID {
 				r.run.past = r.run.past[:n-1] // it was stopped, and went on
@@ -155,9 +164,7 @@ func (r *Reconcile) resume(ctx context.Context, id string, wanted *begun) error 
 			at.Requests, at.Bytes = f.Requests, f.Bytes
 		}
 	}
-	same := was
-	same.From, same.Until, same.Ordinal = wanted.From, wanted.Until, wanted.Ordinal
-	if !slices.Equal(same.Resources, wanted.Resources) || same.Sample != wanted.Sample || same.Share != wanted.Share || same.Some || wanted.Some {
+	if !was.like(wanted) || was.Some {
 		r.Log.Info("the last run was about something else: this one begins anew")
 		return nil
 	}
