@@ -226,7 +226,7 @@ func (r *Reconcile) people(ctx context.Context) (all []connector.Person, err err
 		}
 	}
 	slices.SortFunc(all, func(a, b connector.Person) int { return strings.Compare(hashOf(a.UserID), hashOf(b.UserID)) })
-	if len(r.Users) > 0 && len(all) < len(r.Users) {
+	if len(all) < len(slices.Compact(slices.Sorted(slices.Values(r.Users)))) {
 		return nil, connector.ErrAbsent
 	}
 	return all, nil
