@@ -175,6 +175,11 @@ func (l *look) again() *look {
 
 // confirm makes the second look, and enters what came of it.
 func (c *chunk) confirm(ctx context.Context, l, again *look) error {
+	if c.Fold != nil && (c.Repair || c.DeleteExtra) { // what was published for others would be taken for what is on its way
+		if err := c.Fold(ctx); err != nil {
+			return err
+		}
+	}
 	// Before the rows: what is folded in between is in them.
 	pending, err := c.Ledger.Pending(ctx)
 	if err != nil {

@@ -29,6 +29,7 @@ type run struct {
 	resumed bool
 	upTo    string // hash of the last person who was done before
 	found   sums
+	begun   connector.Finding
 	done    Result              // of which found tells
 	spent   [2]int64            // requests and bytes of processes before this one
 	past    []connector.Finding // the ends of earlier runs
@@ -135,7 +136,8 @@ func (r *Reconcile) begin(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return r.mark(ctx, connector.Finding{Check: connector.CheckBegun, Details: string(details)})
+	r.run.begun = connector.Finding{Check: connector.CheckBegun, Details: string(details)}
+	return r.mark(ctx, r.run.begun)
 }
 
 // resume goes on with a run, if it did not end and was to do the same.
@@ -180,6 +182,7 @@ func (r *Reconcile) resume(ctx context.Context, id string, wanted *begun) error 
 		}
 	}
 	r.run.past = slices.DeleteFunc(r.run.past, func(f connector.Finding) bool { return f.RunID == id })
+	r.run.begun = rows[0]
 	*wanted = was
 	return nil
 }
@@ -280,7 +283,7 @@ func (r *Reconcile) end(ctx context.Context, failed error) (*Report, error) {
 	rows := []connector.Finding{last}
 	err := r.write(late, rows)
 	report.EndedAt = rows[0].RecordedAt
-	report.Findings = append(report.Findings, rows[0])
+	report.Findings = append(report.Findings, r.run.begun, rows[0])
 	return report, errors.Join(failed, err)
 }
 
