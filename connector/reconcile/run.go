@@ -18,7 +18,9 @@ const (
 	Agree    = "agree"    // nothing differs
 	Repaired = "repaired" // what differed is mended
 	Drift    = "drift"    // something differs
-	Stopped  = "stopped"  // it did not come to its end
+	// Incomplete: nothing differs, or not any more, but not all could be compared.
+	Incomplete = "incomplete"
+	Stopped    = "stopped" // it did not come to its end
 )
 
 // run is one that is recorded.
@@ -268,6 +270,8 @@ func (r *Reconcile) end(ctx context.Context, failed error) (*Report, error) {
 		report.Outcome = Stopped
 	case report.Drift > report.Repaired:
 		report.Outcome = Drift
+	case report.Failed > 0:
+		report.Outcome = Incomplete
 	case report.Repaired > 0:
 		report.Outcome = Repaired
 	default:
