@@ -14,11 +14,17 @@ import (
 // chunk is some people who are looked at together.
 type chunk struct {
 	*Reconcile
-	people   []connector.Person
-	looks    []*look
-	waiting  int64 // candidates that are kept until the second look
-	userDays int
-	sums     sums
+	people  []connector.Person
+	looks   []*look
+	waiting int64 // candidates that are kept until the second look
+	sums    sums
+	done    progress // with these people
+}
+
+// count counts what is done with the people, and so in all.
+func (c *chunk) count(f func(*Result)) {
+	c.done.add(f)
+	c.progress.add(f)
 }
 
 // first learns what there is, and compares what is worth it.
@@ -28,7 +34,9 @@ func (c *chunk) first(ctx context.Context) error {
 		return err
 	}
 	sample := c.sampleDays(k)
-	c.userDays = (len(c.people) - len(k.absent)) * int(c.window.until-c.window.from+sample.until-sample.from)
+	c.count(func(r *Result) {
+		r.UserDays += (len(c.people) - len(k.absent)) * int(c.window.until-c.window.from+sample.until-sample.from)
+	})
 	for _, t := range c.tables() {
 		c.plan(t, c.window, c.inWindow(k, t))
 		if sample.from < sample.until && t.DayColumn() != "" {
@@ -41,14 +49,14 @@ func (c *chunk) first(ctx context.Context) error {
 		}
 		c.waiting += l.keep(c)
 	}
-	c.progress.add(func(r *Result) { r.Again += int(c.waiting) })
+	c.count(func(r *Result) { r.Again += int(c.waiting) })
 	return nil
 }
 
 func (c *chunk) plan(t *schemas.Table, in days, units []unit) {
 	if len(units) > 0 {
 		inOrder(units)
-		c.looks = append(c.looks, &look{table: t, in: in, units: units})
+		c.looks = append(c.looks, &look{table: t, in: in, units: units, count: c.count})
 	}
 }
 
@@ -68,7 +76,7 @@ func (c *chunk) inWindow(k *known, t *schemas.Table) (units []unit) {
 			case look || there && c.turn(p.UserID, e.Resource):
 				units = append(units, unitOf(p, e, t))
 			case there:
-				c.progress.add(func(r *Result) { r.Passed++ })
+				c.count(func(r *Result) { r.Passed++ })
 			}
 		}
 	}
@@ -143,7 +151,7 @@ func (c *chunk) second(ctx context.Context, turn *semaphore.Weighted) error {
 		if len(again.units) == 0 {
 			continue
 		}
-		if err := sleep(ctx, time.Until(l.began.Add(c.Settle))); err != nil {
+		if err := sleep(ctx, time.Until(l.ended.Add(c.Settle))); err != nil {
 			return err
 		}
 		if err := turn.Acquire(ctx, 1); err != nil {
@@ -160,7 +168,7 @@ func (c *chunk) second(ctx context.Context, turn *semaphore.Weighted) error {
 
 // again is a second look at the units that differed.
 func (l *look) again() *look {
-	again := &look{table: l.table, in: l.in}
+	again := &look{table: l.table, in: l.in, count: l.count}
 	for i := range l.units {
 		if len(l.seen[i]) > 0 {
 			again.units, again.seen, again.extra = append(again.units, l.units[i]), append(again.seen, l.seen[i]), append(again.extra, l.extra[i])
@@ -171,12 +179,17 @@ func (l *look) again() *look {
 
 // confirm makes the second look, and enters what came of it.
 func (c *chunk) confirm(ctx context.Context, l, again *look) error {
+	if c.Fold != nil && (c.Repair || c.DeleteExtra) { // what was published for others would be taken for what is on its way
+		if err := c.Fold(ctx); err != nil {
+			return err
+		}
+	}
 	// Before the rows: what is folded in between is in them.
 	pending, err := c.Ledger.Pending(ctx)
 	if err != nil {
 		return err
 	}
-	again.touched = touched(pending.Batches, l.table, l.began.Add(c.Settle/2))
+	again.touched = touched(pending.Batches, l.table, l.ended.Add(c.Settle/2))
 	m := c.newMend(ctx)
 	err = c.look(ctx, again, m)
 	if m != nil {

@@ -198,7 +198,7 @@ func TestFirstPass(t *testing.T) {
 		"newer than the window":   {[]connector.Extent{{Provider: "oura", Oldest: at(108, 0), Newest: at(109, 23), Sent: 9}}, nil, ""},
 		"newest after the window": {[]connector.Extent{{Provider: "oura", Newest: at(109, 0), Sent: 9}}, []connector.Tally{{Provider: "oura", Rows: 4, Newest: at(106, 23)}}, "look"},
 	} {
-		k := &known{map[of][]connector.Extent{{"u", "sleep"}: c.extents}, map[of][]connector.Tally{{"u", "sleep"}: c.tallies}, nil, nil}
+		k := &known{extents: map[of][]connector.Extent{{"u", "sleep"}: c.extents}, tallies: map[of][]connector.Tally{{"u", "sleep"}: c.tallies}}
 		got := ""
 		look, there := k.worthALook("u", "sleep", in)
 		if there {

@@ -29,7 +29,7 @@ type known struct {
 	extents map[of][]connector.Extent
 	tallies map[of][]connector.Tally
 	absent  map[string]bool // people whom the source does not know any more
-	untold  map[string]bool // people of whom introspection told nothing: all is compared
+	silent  map[string]bool // people of whom introspection says nothing
 }
 
 // hashOf is a name of a person that tells nobody who it is.
@@ -105,8 +105,8 @@ func (r *Reconcile) learnExtents(ctx context.Context, people []connector.Person,
 				k.absent[p.UserID] = true
 				return nil
 			case err != nil:
-				k.untold[p.UserID] = true
-				r.warn("introspection does not answer; all is compared", "", err)
+				k.silent[p.UserID] = true
+				r.warn("introspection does not answer, for one user at least: all of them is compared", "", err)
 				return nil
 			}
 			for _, e := range extents {
@@ -124,7 +124,7 @@ func (r *Reconcile) learnExtents(ctx context.Context, people []connector.Person,
 // worthALook decides about a unit in the days of the window: whether to compare
 // it, and whether there is anything at all to be compared.
 func (k *known) worthALook(user, resource string, in days) (look, there bool) {
-	if k.untold[user] {
+	if k.silent[user] {
 		return true, true
 	}
 	from, until := timeOf(in.from), timeOf(in.until)

@@ -186,19 +186,44 @@ func (r *Reconcile) freshness() (s sums) {
 	return s
 }
 
-// mended is what a second inspection finds mended of what the first found; what
-// it finds besides is drift.
-func mended(before, after sums) (s sums) {
-	for at, f := range before {
-		if left := f.Drift - f.Repaired; left > 0 && at.check != connector.CheckBooks && at.check != connector.CheckUnmerged {
-			now := 0
-			if again := after[at]; again != nil {
-				now = again.Drift
-			}
-			if now < left {
-				s.of(at).Repaired = left - now
-			}
+// inspected tells whether the warehouse was looked at by itself: each table is
+// looked at for duplicates, and last.
+func (s sums) inspected() bool {
+	for at := range s {
+		if at.check == connector.CheckDuplicate {
+			return true
 		}
 	}
-	return s
+	return false
+}
+
+// mended is what another inspection mended of what is found: its other findings
+// are known.
+func (s sums) mended(again sums) (more sums) {
+	for at, f := range again {
+		if was := s[at]; was != nil && f.Repaired > 0 {
+			more.of(at).Repaired = min(f.Repaired, was.Drift-was.Repaired)
+		}
+	}
+	return more
+}
+
+// gone is what of the findings is repaired, by what a later inspection still
+// finds.
+func (s sums) gone(after sums) (more sums) {
+	for at, f := range s {
+		switch at.check {
+		case connector.CheckDuplicate, connector.CheckBehind, connector.CheckUnequal, connector.CheckMoved:
+		default:
+			continue
+		}
+		now := 0
+		if again := after[at]; again != nil {
+			now = again.Drift
+		}
+		if open := f.Drift - f.Repaired; now < open {
+			more.of(at).Repaired = open - now
+		}
+	}
+	return more
 }

@@ -50,9 +50,10 @@ type look struct {
 	table *schemas.Table
 	units []unit // in the order of the warehouse's rows
 	in    days
-	began time.Time
-	seen  [][]candidate // at a second look: of each unit
-	extra []bool        // at a second look: of each unit, whether something seemed to be gone from the source
+	count func(func(*Result)) // what is done
+	ended time.Time           // by then the source was asked about all of them
+	seen  [][]candidate       // at a second look: of each unit
+	extra []bool              // at a second look: of each unit, whether something seemed to be gone from the source
 	// touched tells, at a second look, of which days and resources a batch is
 	// still to be folded that was there at the first.
 	touched func(resource string, day int32) bool
@@ -95,7 +96,7 @@ type gathered struct {
 // look compares units: the warehouse's rows are read in one go, and as soon as
 // all of a unit are there the source is asked, for some units side by side.
 func (r *Reconcile) look(ctx context.Context, l *look, mend *mend) error {
-	l.began, l.results = time.Now(), make([]looked, len(l.units))
+	l.results = make([]looked, len(l.units))
 	form := newForm(l.table)
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(r.Parallel)
@@ -122,7 +123,9 @@ func (r *Reconcile) look(ctx context.Context, l *look, mend *mend) error {
 	for err == nil && at < len(l.units) {
 		next()
 	}
-	if waitErr := g.Wait(); waitErr != nil {
+	waitErr := g.Wait()
+	l.ended = time.Now()
+	if waitErr != nil {
 		return waitErr // and not that reading was ended for it
 	}
 	if err != nil {
@@ -153,8 +156,10 @@ func (g *gathered) add(form *form, row []any, r *Reconcile, l *look, at int) {
 // settle asks the source about a unit and compares. What fails is the unit's:
 // the error is one that concerns all.
 func (r *Reconcile) settle(ctx context.Context, l *look, i int, have gathered, mend *mend) error {
-	if err := r.spent(); err != nil {
-		return err
+	if l.seen == nil {
+		if err := r.spent(); err != nil {
+			return err
+		}
 	}
 	out, u := &l.results[i], &l.units[i]
 	if l.seen != nil && len(l.seen[i]) == 0 {
@@ -174,7 +179,7 @@ func (r *Reconcile) settle(ctx context.Context, l *look, i int, have gathered, m
 	// source has tells.
 	wide := isExtra && u.endpoint.Dates && !l.table.IsKey(l.table.DayColumn())
 	answer, err := reader.all(ctx, r.Source, u, l.in, wide)
-	r.progress.add(func(p *Result) { p.Units++; p.Rows += answer.Rows })
+	l.count(func(p *Result) { p.Units++; p.Rows += answer.Rows })
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
@@ -182,11 +187,12 @@ func (r *Reconcile) settle(ctx context.Context, l *look, i int, have gathered, m
 		return err
 	case err != nil:
 		out.err = err
+		l.count(func(p *Result) { p.Failed++ })
 		r.failed(u, err)
 		return nil
 	}
 	if out.absent = answer.Absent; out.absent {
-		r.progress.add(func(p *Result) { p.Absent++ })
+		l.count(func(p *Result) { p.Absent++ })
 		return nil
 	}
 	out.compared = compare(reader.facts, warehouse, l.in, !u.endpoint.Dates)

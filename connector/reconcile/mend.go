@@ -3,6 +3,8 @@ package reconcile
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
+	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -14,8 +16,12 @@ import (
 	"vitalsink/transforms"
 )
 
+// errNewer says that versions decide, and not reconcile.
+var errNewer = errors.New("what is newer wins")
+
 // mend publishes what a second look confirms.
 type mend struct {
+	r        *Reconcile
 	shipment *connector.Shipment
 
 	mu       sync.Mutex
@@ -26,7 +32,7 @@ func (r *Reconcile) newMend(ctx context.Context) *mend {
 	if !r.Repair && !r.DeleteExtra {
 		return nil
 	}
-	return &mend{shipment: r.outlet.Begin(ctx), repaired: map[int]map[digest]bool{}}
+	return &mend{r: r, shipment: r.outlet.Begin(ctx), repaired: map[int]map[digest]bool{}}
 }
 
 // taker publishes, while the source's answer about a unit is read, what of it
@@ -36,7 +42,7 @@ func (m *mend) taker(l *look, unit int, warehouse []fact) func(*transforms.Messa
 		var wanted []int32
 		var keys []digest
 		for i := range facts {
-			if m.isConfirmed(l, unit, &facts[i], warehouse) {
+			if m.isConfirmed(l, unit, &facts[i], warehouse) && m.wins(l, facts[i].version, heldOf(warehouse, facts[i].key)) {
 				wanted, keys = append(wanted, positions[i]), append(keys, facts[i].key)
 			}
 		}
@@ -56,19 +62,31 @@ func (m *mend) taker(l *look, unit int, warehouse []fact) func(*transforms.Messa
 }
 
 // isConfirmed tells whether a fact of the source's is what the first look
-// missed, and would win. It would not over a row of a later version time: a
-// tombstone, say, of which the source knows nothing.
+// missed.
 func (m *mend) isConfirmed(l *look, unit int, s *fact, warehouse []fact) bool {
-	at, ok := slices.BinarySearchFunc(warehouse, s.key, func(f fact, key digest) int { return bytes.Compare(f.key[:], key[:]) })
-	held := warehouse[at:at]
-	if ok {
-		held = warehouse[at : at+1]
-		if bytes.Compare(s.version[:8], held[0].version[:8]) < 0 {
-			return false
-		}
-	}
-	c := compare([]fact{*s}, held, l.in, false)
+	c := compare([]fact{*s}, heldOf(warehouse, s.key), l.in, false)
 	return len(c.differences) == 1 && c.differences[0].kind != connector.CheckExtra && l.confirms(unit, &c.differences[0])
+}
+
+// heldOf is the fact with a key, if there is one.
+func heldOf(warehouse []fact, key digest) []fact {
+	at, ok := slices.BinarySearchFunc(warehouse, key, func(f fact, key digest) int { return bytes.Compare(f.key[:], key[:]) })
+	if !ok {
+		return nil
+	}
+	return warehouse[at : at+1]
+}
+
+// wins tells whether what is published with a version would be the newer one. Of
+// the same version time it is: it will have a later publish time.
+func (m *mend) wins(l *look, version [28]byte, held []fact) bool {
+	if len(held) == 0 || bytes.Compare(version[:8], held[0].version[:8]) >= 0 {
+		return true
+	}
+	m.r.mu.Lock()
+	defer m.r.mu.Unlock()
+	m.r.warn("cannot be repaired: the warehouse has a newer version than what is published would be", l.table.Name, errNewer)
+	return false
 }
 
 // confirms tells whether a difference is still what it was at the first look,
@@ -96,11 +114,13 @@ const mostTombstones = 10_000
 // newer wins over them.
 func (m *mend) delete(l *look, unit int, keys map[digest][]any, began time.Time) error {
 	form := newForm(l.table)
+	var version [28]byte
+	binary.BigEndian.PutUint64(version[:], uint64(max(0, began.UnixMicro())))
 	var rows []map[string]any
 	var gone []digest
 	for i := range l.results[unit].differences {
 		d := &l.results[unit].differences[i]
-		if row := keys[d.key]; d.kind == connector.CheckExtra && row != nil && l.confirms(unit, d) {
+		if row := keys[d.key]; d.kind == connector.CheckExtra && row != nil && l.confirms(unit, d) && m.wins(l, version, []fact{form.fact(row, m.r.providers.of)}) {
 			rows, gone = append(rows, form.tombstone(row)), append(gone, d.key)
 		}
 	}

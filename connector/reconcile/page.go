@@ -122,6 +122,10 @@ func newPageVerdict(end connector.Finding) pageVerdict {
 		return pageVerdict{"agree",
 			fmt.Sprintf("The warehouse agrees with the source: all %s as they should be", pageFactsAre(end.Found)),
 			"Each is there once, in its latest version." + pageOfCompared(end)}
+	case end.Outcome == "incomplete":
+		return pageVerdict{"none",
+			"Not all could be compared: the source did not answer about some of it",
+			fmt.Sprintf("Of the rest no drift remains: %s found, %s repaired.%s", pageCount(end.Drift), pageCount(end.Repaired), pageOfCompared(end))}
 	case end.Outcome == "stopped":
 		return pageVerdict{"none",
 			fmt.Sprintf("Stopped before the end: %s of drift found until then", pageFacts(end.Drift)),

@@ -150,6 +150,7 @@ func TestPageVerdicts(t *testing.T) {
 		"No drift within the warehouse: 0 facts compared with the source":             {Outcome: "agree"},
 		"Repaired: all the drift that was found, 4 facts":                             {Outcome: "repaired", Users: 1, Expected: 1204, Found: 1200, Drift: 4, Repaired: 4},
 		"Drift remains: 1 fact is not as it should be":                                {Outcome: "drift", Users: 1, Expected: 1204, Found: 1200, Drift: 4, Repaired: 3},
+		"Not all could be compared: the source did not answer about some of it":       {Outcome: "incomplete", Users: 1, Expected: 1204, Found: 1204},
 		"Stopped before the end: 4 facts of drift found until then":                   {Outcome: "stopped", Users: 1, Expected: 1204, Found: 1200, Drift: 4},
 	} {
 		end.Check = connector.CheckRun

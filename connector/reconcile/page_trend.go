@@ -120,7 +120,7 @@ func (t *pageTrend) bar(i int, f connector.Finding, top, right int) {
 	b.RepairedY = t.Base - b.Repaired
 	b.OpenY = b.RepairedY - b.Open
 	switch {
-	case f.Outcome == "stopped":
+	case f.Outcome == "stopped", f.Outcome == "incomplete":
 		b.State = "stopped"
 	case b.State == "unsettled": // no drift, which is what the picture is about
 		b.State = "agree"

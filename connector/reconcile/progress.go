@@ -25,6 +25,15 @@ type Result struct {
 	Again int `json:"looked_at_again"`
 }
 
+// plus is what was done together.
+func (r Result) plus(o Result) Result {
+	return Result{
+		Users: r.Users + o.Users, UsersDone: r.UsersDone + o.UsersDone, UserDays: r.UserDays + o.UserDays,
+		Units: r.Units + o.Units, Failed: r.Failed + o.Failed, Absent: r.Absent + o.Absent,
+		Passed: r.Passed + o.Passed, Rows: r.Rows + o.Rows, Again: r.Again + o.Again,
+	}
+}
+
 // progress is a Result that goroutines add to.
 type progress struct {
 	mu     sync.Mutex

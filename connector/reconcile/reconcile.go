@@ -124,16 +124,21 @@ type Reconcile struct {
 	// Optional, default 20,000 rows a second and 32 MiB on their way.
 	RowRate  float64
 	MaxBytes int64
-	// Spent is how many requests were made and bytes billed so far; if Enough says
-	// that it is too much, the error is ErrSpent. Optional.
+	// Spent is how many requests were made and bytes billed so far. Optional.
 	Spent func() (requests, bytes int64)
-	// MaxRequests and MaxBilled bound them; 0 for no bound.
+	// MaxRequests and MaxBilled bound them: when they are reached no more people
+	// are looked at, but those who were are looked at again, for else all that
+	// was spent on them would be lost. Then the error is ErrSpent, or, if nobody's
+	// turn came to its end, ErrTooLittle. 0 for no bound.
 	MaxRequests, MaxBilled int64
+	// ChunkUsers is how many people are looked at together. Optional, default 100,
+	// or as many as MaxRequests is likely to do for twice.
+	ChunkUsers int
 	// Resume goes on with the last run, if it was stopped.
 	Resume bool
 
 	window    days
-	ordinal   int // how many runs there were before
+	ordinal   int // see begun
 	outlet    *connector.Outlet
 	decoders  sync.Pool
 	providers names
@@ -146,14 +151,18 @@ type Reconcile struct {
 }
 
 const (
-	chunkUsers  = 100     // people who are looked at together
 	mostChunks  = 64      // of them, that wait for their second look
 	mostWaiting = 4 << 20 // candidates that do, each 24 bytes
 	pastRuns    = 400 * day
 )
 
-// ErrSpent says that a run stopped since it may not ask for more.
-var ErrSpent = errors.New("it may not ask for more")
+// Errors of Run; compare with errors.Is.
+var (
+	// ErrSpent: it stopped since it may not ask for more.
+	ErrSpent = errors.New("it may not ask for more")
+	// ErrTooLittle: likewise, and got nowhere; with as much it never will.
+	ErrTooLittle = errors.New("it may not ask for as much as the next people take")
+)
 
 func (r *Reconcile) now() time.Time { return time.Now().UTC() }
 
@@ -169,9 +178,8 @@ func (r *Reconcile) spent() error {
 	return nil
 }
 
-// failed notes that the source did not answer about a unit.
+// failed says that the source did not answer about a unit.
 func (r *Reconcile) failed(u *unit, err error) {
-	r.progress.add(func(p *Result) { p.Failed++ })
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.warn("could not be compared, for one user at least", u.endpoint.Resource, err)
@@ -218,7 +226,7 @@ func (r *Reconcile) people(ctx context.Context) (all []connector.Person, err err
 		}
 	}
 	slices.SortFunc(all, func(a, b connector.Person) int { return strings.Compare(hashOf(a.UserID), hashOf(b.UserID)) })
-	if len(r.Users) > 0 && len(all) < len(r.Users) {
+	if len(all) < len(slices.Compact(slices.Sorted(slices.Values(r.Users)))) {
 		return nil, connector.ErrAbsent
 	}
 	return all, nil
@@ -231,10 +239,11 @@ func (r *Reconcile) all(ctx context.Context, people []connector.Person) error {
 	if err != nil {
 		return err
 	}
-	if !r.run.resumed { // else it is recorded
-		if err := r.record(ctx, before, nil); err != nil {
-			return err
-		}
+	if r.run.found.inspected() { // by a process before
+		before = r.run.found.mended(before)
+	}
+	if err := r.record(ctx, before, nil); err != nil {
+		return err
 	}
 	done, _ := slices.BinarySearchFunc(people, r.run.upTo, func(p connector.Person, upTo string) int {
 		if hashOf(p.UserID) <= upTo {
@@ -259,7 +268,7 @@ func (r *Reconcile) all(ctx context.Context, people []connector.Person) error {
 	if err != nil {
 		return err
 	}
-	return r.record(ctx, mended(before, after), nil)
+	return r.record(ctx, r.run.found.gone(after), nil)
 }
 
 // walk compares people, some at a time. First looks come one after the other,
@@ -270,15 +279,25 @@ func (r *Reconcile) walk(ctx context.Context, people []connector.Person) error {
 	chunks, candidates, turn := semaphore.NewWeighted(mostChunks), semaphore.NewWeighted(mostWaiting), semaphore.NewWeighted(1)
 	before := make(chan struct{})
 	close(before)
-	for some := range slices.Chunk(people, chunkUsers) {
+	var spent error
+	looked := 0
+	for some := range slices.Chunk(people, r.chunkUsers()) {
 		if chunks.Acquire(gctx, 1) != nil {
 			break
 		}
 		c := &chunk{Reconcile: r, people: some}
-		if err := c.first(gctx); err != nil {
+		err := c.first(gctx)
+		if errors.Is(err, ErrSpent) {
+			if spent = err; looked == 0 {
+				spent = ErrTooLittle
+			}
+			break
+		}
+		if err != nil {
 			g.Go(func() error { return err })
 			break
 		}
+		looked++
 		kept := min(c.waiting, mostWaiting)
 		if candidates.Acquire(gctx, kept) != nil {
 			break
@@ -300,7 +319,24 @@ func (r *Reconcile) walk(ctx context.Context, people []connector.Person) error {
 			return r.record(gctx, c.sums, c)
 		})
 	}
-	return errors.Join(g.Wait(), ctx.Err())
+	if err := errors.Join(g.Wait(), ctx.Err()); err != nil {
+		return err
+	}
+	return spent
+}
+
+// chunkUsers is how many people are looked at together: of what was not looked
+// at to its end nothing is recorded.
+func (r *Reconcile) chunkUsers() int {
+	n := cmp.Or(r.ChunkUsers, 100)
+	if r.MaxRequests > 0 {
+		each := int64(1) // introspection
+		for _, t := range r.tables() {
+			each += int64(len(r.endpointsOf(t)) * (1 + int(r.window.until-r.window.from)/windowDays))
+		}
+		n = min(n, int(max(1, r.MaxRequests/(2*each))))
+	}
+	return n
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

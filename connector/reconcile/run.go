@@ -18,7 +18,9 @@ const (
 	Agree    = "agree"    // nothing differs
 	Repaired = "repaired" // what differed is mended
 	Drift    = "drift"    // something differs
-	Stopped  = "stopped"  // it did not come to its end
+	// Incomplete: nothing differs, or not any more, but not all could be compared.
+	Incomplete = "incomplete"
+	Stopped    = "stopped" // it did not come to its end
 )
 
 // run is one that is recorded.
@@ -29,8 +31,10 @@ type run struct {
 	resumed bool
 	upTo    string // hash of the last person who was done before
 	found   sums
+	begun   connector.Finding
+	done    Result              // of which found tells
+	spent   [2]int64            // requests and bytes of processes before this one
 	past    []connector.Finding // the ends of earlier runs
-	earlier Result              // what processes before this one did
 }
 
 // Report is what a run found.
@@ -47,8 +51,9 @@ type Report struct {
 	Unsettled int `json:"unsettled"`
 	// Drift and Repaired are of all checks: a fact that two checks find counts
 	// twice.
-	Drift    int   `json:"drift"`
-	Repaired int   `json:"repaired"`
+	Drift    int `json:"drift"`
+	Repaired int `json:"repaired"`
+	// Requests and Bytes are of all processes that went on with the run.
 	Requests int64 `json:"requests"`
 	Bytes    int64 `json:"bytes_billed"`
 	Result
@@ -65,13 +70,29 @@ type begun struct {
 	Share     float64  `json:"share"`
 	Resources []string `json:"resources,omitempty"`
 	Some      bool     `json:"some_users,omitempty"`
-	Ordinal   int      `json:"ordinal"`
+	Ordinal   int      `json:"ordinal"` // how many such runs there were before: whose turn it is follows from it
+}
+
+// like tells whether two runs are about the same, of whichever days.
+func (b *begun) like(o *begun) bool {
+	return slices.Equal(b.Resources, o.Resources) && b.Sample == o.Sample && b.Share == o.Share && b.Some == o.Some
 }
 
 // reached is what a row of progress says.
 type reached struct {
-	UpTo string `json:"up_to"` // hash of a person's id
+	UpTo     string   `json:"up_to"` // hash of a person's id
+	Requests int64    `json:"requests"`
+	Bytes    int64    `json:"bytes_billed"`
+	Newest   []newest `json:"newest,omitempty"`
 	Result
+}
+
+// newest is when the newest fact of a resource and provider is of.
+type newest struct {
+	Table    string    `json:"table"`
+	Resource string    `json:"resource"`
+	Provider string    `json:"provider"`
+	At       time.Time `json:"at"`
 }
 
 // begin begins a run, or goes on with the last one.
@@ -86,7 +107,11 @@ func (r *Reconcile) begin(ctx context.Context) error {
 	for _, m := range marks {
 		switch m.Check {
 		case connector.CheckBegun:
-			wanted.Ordinal, last = wanted.Ordinal+1, m.RunID
+			var was begun
+			if json.Unmarshal([]byte(m.Details), &was) == nil && was.like(&wanted) {
+				wanted.Ordinal++
+			}
+			last = m.RunID
 		case connector.CheckRun:
 			if n := len(r.run.past); n > 0 && r.run.past[n-1].RunID == m.RunID {
 				r.run.past = r.run.past[:n-1] // it was stopped, and went on
@@ -113,7 +138,8 @@ func (r *Reconcile) begin(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return r.mark(ctx, connector.Finding{Check: connector.CheckBegun, Details: string(details)})
+	r.run.begun = connector.Finding{Check: connector.CheckBegun, Details: string(details)}
+	return r.mark(ctx, r.run.begun)
 }
 
 // resume goes on with a run, if it did not end and was to do the same.
@@ -139,15 +165,18 @@ func (r *Reconcile) resume(ctx context.Context, id string, wanted *begun) error 
 			if f.Outcome != Stopped {
 				return nil // it ended: this is another
 			}
+			at.Requests, at.Bytes = f.Requests, f.Bytes
 		}
 	}
-	same := was
-	same.From, same.Until, same.Ordinal = wanted.From, wanted.Until, wanted.Ordinal
-	if !slices.Equal(same.Resources, wanted.Resources) || same.Sample != wanted.Sample || same.Share != wanted.Share || same.Some || wanted.Some {
+	if !was.like(wanted) || was.Some {
 		r.Log.Info("the last run was about something else: this one begins anew")
 		return nil
 	}
-	r.run.id, r.run.started, r.run.resumed, r.run.upTo, r.run.earlier = id, rows[0].StartedAt, true, at.UpTo, at.Result
+	r.run.id, r.run.started, r.run.resumed, r.run.upTo, r.run.done = id, rows[0].StartedAt, true, at.UpTo, at.Result
+	r.run.spent = [2]int64{at.Requests, at.Bytes}
+	for _, n := range at.Newest {
+		r.newest[scope{check: connector.CheckFreshness, table: n.Table, resource: n.Resource, provider: n.Provider}] = n.At
+	}
 	for i := range rows {
 		r.run.part = max(r.run.part, rows[i].Part)
 		if !isMark(rows[i].Check) {
@@ -155,6 +184,7 @@ func (r *Reconcile) resume(ctx context.Context, id string, wanted *begun) error 
 		}
 	}
 	r.run.past = slices.DeleteFunc(r.run.past, func(f connector.Finding) bool { return f.RunID == id })
+	r.run.begun = rows[0]
 	*wanted = was
 	return nil
 }
@@ -184,8 +214,10 @@ func (r *Reconcile) write(ctx context.Context, rows []connector.Finding) error {
 func (r *Reconcile) record(ctx context.Context, found sums, people *chunk) error {
 	rows := found.sorted()
 	if people != nil {
-		r.progress.add(func(p *Result) { p.UsersDone += len(people.people); p.UserDays += people.userDays })
-		at := reached{hashOf(people.people[len(people.people)-1].UserID), r.total()}
+		people.count(func(p *Result) { p.UsersDone += len(people.people) })
+		r.run.done = r.run.done.plus(people.done.result)
+		at := reached{UpTo: hashOf(people.people[len(people.people)-1].UserID), Result: r.run.done, Newest: r.newestOf()}
+		at.Requests, at.Bytes = r.allSpent()
 		details, err := json.Marshal(at)
 		if err != nil {
 			return err
@@ -206,29 +238,40 @@ func (r *Reconcile) record(ctx context.Context, found sums, people *chunk) error
 	return nil
 }
 
-// total is what was done, by processes before this one too.
-func (r *Reconcile) total() Result {
-	now, was := r.Result(), r.run.earlier
-	now.UserDays, now.Units, now.Failed = now.UserDays+was.UserDays, now.Units+was.Units, now.Failed+was.Failed
-	now.Absent, now.Passed, now.Rows, now.Again = now.Absent+was.Absent, now.Passed+was.Passed, now.Rows+was.Rows, now.Again+was.Again
-	return now
+// newestOf are the newest facts so far.
+func (r *Reconcile) newestOf() (all []newest) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for at, t := range r.newest {
+		all = append(all, newest{at.table, at.resource, at.provider, t})
+	}
+	return all
+}
+
+// allSpent is what was spent on the run, by processes before this one too.
+func (r *Reconcile) allSpent() (requests, bytes int64) {
+	if r.Spent != nil {
+		requests, bytes = r.Spent()
+	}
+	return r.run.spent[0] + requests, r.run.spent[1] + bytes
 }
 
 // end records how the run ended.
 func (r *Reconcile) end(ctx context.Context, failed error) (*Report, error) {
 	report := &Report{
-		RunID: r.run.id, StartedAt: r.run.started, From: r.From, Until: r.Until, Result: r.total(), Past: r.run.past,
+		RunID: r.run.id, StartedAt: r.run.started, From: r.From, Until: r.Until, Result: r.run.done, Past: r.run.past,
 		Findings: r.run.found.sorted(),
 	}
 	report.sum()
-	if r.Spent != nil {
-		report.Requests, report.Bytes = r.Spent()
-	}
+	report.Users, report.UsersDone = r.Result().Users, r.Result().UsersDone
+	report.Requests, report.Bytes = r.allSpent()
 	switch {
 	case failed != nil:
 		report.Outcome = Stopped
 	case report.Drift > report.Repaired:
 		report.Outcome = Drift
+	case report.Failed > 0:
+		report.Outcome = Incomplete
 	case report.Repaired > 0:
 		report.Outcome = Repaired
 	default:
@@ -244,7 +287,7 @@ func (r *Reconcile) end(ctx context.Context, failed error) (*Report, error) {
 	rows := []connector.Finding{last}
 	err := r.write(late, rows)
 	report.EndedAt = rows[0].RecordedAt
-	report.Findings = append(report.Findings, rows[0])
+	report.Findings = append(report.Findings, r.run.begun, rows[0])
 	return report, errors.Join(failed, err)
 }
 

@@ -41,7 +41,12 @@ func (s *sums) of(at scope) *connector.Finding {
 
 // add adds a finding to the one about the same.
 func (s *sums) add(one *connector.Finding) {
+	_, known := (*s)[scopeOf(one)]
 	f := s.of(scopeOf(one))
+	if one.Check == connector.CheckFreshness && known { // seconds do not add up
+		f.Found = min(f.Found, one.Found)
+		return
+	}
 	f.Users, f.Expected, f.Found = f.Users+one.Users, f.Expected+one.Expected, f.Found+one.Found
 	f.Drift, f.Unsettled, f.Repaired = f.Drift+one.Drift, f.Unsettled+one.Unsettled, f.Repaired+one.Repaired
 	for _, e := range one.Examples {

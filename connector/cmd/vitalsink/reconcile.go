@@ -36,8 +36,8 @@ type reconcileCommand struct {
 	Repair      bool           `help:"Publish what is missing or stale, and remove rows of keys that are there twice. In BigQuery it needs --topic."`
 	DeleteExtra bool           `help:"With --repair: delete what Junction does not have any more, by tombstones."`
 	Topic       string         `placeholder:"URL" help:"Where to publish: pubsub://PROJECT/TOPIC, which run receives from."`
-	MaxRequests int64          `placeholder:"N" help:"Stop after so many requests to Junction's API; --resume goes on. Default: no limit."`
-	MaxBytes    string         `placeholder:"SIZE" help:"BigQuery: stop when so much is billed, such as 100GiB; --resume goes on. Default: no limit."`
+	MaxRequests int64          `placeholder:"N" help:"Begin nothing more after so many requests to Junction's API; --resume goes on. Default: no limit."`
+	MaxBytes    string         `placeholder:"SIZE" help:"BigQuery: begin nothing more when so much is billed, such as 100GiB; --resume goes on. Default: no limit."`
 	Resume      bool           `help:"Go on with the last run if it did not come to its end; else begin one."`
 	Parallel    int            `default:"4" placeholder:"N" help:"Resources of users that Junction is asked for at once. Default ${default}."`
 	RowRate     float64        `default:"20000" placeholder:"N" help:"Rows a second that are published, at most. Default ${default}."`
@@ -296,6 +296,8 @@ func (a *audit) close(ctx context.Context, err error) error {
 		err = fmt.Errorf("%w; look at %s, --environment and --region", err, keyVariable)
 	case errors.Is(err, reconcile.ErrSpent):
 		err = errors.New("stopped before the end, at --max-requests or --max-bytes; run it again with --resume for the rest")
+	case errors.Is(err, reconcile.ErrTooLittle):
+		err = errors.New("stopped at --max-requests or --max-bytes before anybody was compared; with --resume it goes on, but needs more of them")
 	case ctx.Err() != nil && (err == nil || errors.Is(err, context.Canceled)):
 		err = errors.New("stopped before the end; run it again with --resume for the rest")
 	case errors.Is(err, connector.ErrAbsent):

@@ -46,7 +46,7 @@ func (a *audit) print() error {
 	if a.JSON {
 		out := reconciled{Report: a.report, Findings: []finding{}}
 		for i := range a.report.Findings {
-			if f := &a.report.Findings[i]; f.Check != connector.CheckRun {
+			if f := &a.report.Findings[i]; f.Check != connector.CheckRun && f.Check != connector.CheckBegun {
 				out.Findings = append(out.Findings, findingOf(f))
 			}
 		}
