@@ -263,14 +263,15 @@ func (r *Reconcile) end(ctx context.Context, failed error) (*Report, error) {
 		Findings: r.run.found.sorted(),
 	}
 	report.sum()
-	report.Users, report.UsersDone = r.Result().Users, r.Result().UsersDone
+	now := r.Result()
+	report.Users, report.UsersDone, report.LeftOut = now.Users, now.UsersDone, now.LeftOut
 	report.Requests, report.Bytes = r.allSpent()
 	switch {
 	case failed != nil:
 		report.Outcome = Stopped
 	case report.Drift > report.Repaired:
 		report.Outcome = Drift
-	case report.Failed > 0:
+	case report.Failed+report.LeftOut > 0:
 		report.Outcome = Incomplete
 	case report.Repaired > 0:
 		report.Outcome = Repaired
