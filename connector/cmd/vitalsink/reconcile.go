@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/dustin/go-humanize"
@@ -203,10 +204,11 @@ func (a *audit) run(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, w.Close()) }()
 	r := a.reconcile
 	r.Catalogue, r.Warehouse, r.Ledger, r.Mender, r.Diary = catalogue, w, w, w, w
+	var bill tab
 	r.Spent = func() (requests, bytes int64) {
 		requests, _ = a.client.Requests()
 		if b, ok := w.(connector.Biller); ok {
-			bytes = b.Billed().Bytes
+			bytes = bill.add(b.Billed())
 		}
 		return requests, bytes
 	}
@@ -214,6 +216,25 @@ func (a *audit) run(ctx context.Context) (err error) {
 		return a.toTopic(ctx)
 	}
 	return a.direct(ctx, newPipeline(a.into, w, catalogue, a.memory))
+}
+
+// tab adds up bills of days: a run may go on after midnight.
+type tab struct {
+	mu     sync.Mutex
+	before int64 // of earlier days
+	last   connector.Bill
+}
+
+func (t *tab) add(b connector.Bill) int64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.last.Day.IsZero() && b.Day.After(t.last.Day) {
+		t.before += t.last.Bytes
+	}
+	if !b.Day.Before(t.last.Day) {
+		t.last = b
+	}
+	return t.before + t.last.Bytes
 }
 
 // toTopic repairs by publishing for run, which folds.
