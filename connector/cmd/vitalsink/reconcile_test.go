@@ -66,11 +66,7 @@ func newTold(t testing.TB, users, days int) *audited {
 func (a *audited) reconciles(t testing.TB, code int, args ...string) (r reconciled) {
 	t.Helper()
 	var out, errs strings.Builder
-	args = append([]string{
-		"reconcile", "--api-url", a.URL, "--request-rate", "1000", "--row-rate", "1e6", "--json", "--warehouse", "duckdb://" + a.file,
-		"--since", fmt.Sprintf("%dd", a.population.Days+4), "--sample", "0", "--share", "1",
-	}, args...)
-	if got := execute(t.Context(), args, streams{nil, &out, &errs}); got != code {
+	if got := execute(t.Context(), append(a.args(), args...), streams{nil, &out, &errs}); got != code {
 		t.Fatalf("reconcile exited with %d, want %d: %s%.2000s", got, code, out.String(), errs.String())
 	}
 	if err := json.Unmarshal([]byte(out.String()), &r); err != nil {
@@ -82,6 +78,14 @@ func (a *audited) reconciles(t testing.TB, code int, args ...string) (r reconcil
 		}
 	}
 	return r
+}
+
+// args are those of a reconcile of all.
+func (a *audited) args() []string {
+	return []string{
+		"reconcile", "--api-url", a.URL, "--request-rate", "1000", "--row-rate", "1e6", "--json", "--warehouse", "duckdb://" + a.file,
+		"--since", fmt.Sprintf("%dd", a.population.Days+4), "--sample", "0", "--share", "1",
+	}
 }
 
 // place is where a fault is to be found.
