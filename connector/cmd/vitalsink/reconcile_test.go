@@ -26,26 +26,35 @@ var (
 	reconcileDays  = flag.Int("reconcile.days", 3, "days of each")
 )
 
-// audited is a file with what events told of people, and a source that has the
-// same.
+// audited is a source, and files with what events told of the same people.
 type audited struct {
 	*junctiontest.Server
-	population *synth.Population
-	file       string
-	people     []synth.User
+	population      *synth.Population
+	messages, truth string
+	file            string // a warehouse into which the messages were loaded
+	people          []synth.User
 }
 
+// newAudited is one with a file.
 func newAudited(t testing.TB, users, days int) *audited {
 	t.Helper()
 	t.Setenv(keyVariable, "sk_us_standin")
+	a := newTold(t, users, days)
+	a.file = loadedFile(t, a.messages)
+	return a
+}
+
+// newTold is one without. What it tells of ends yesterday: until today is what
+// is compared.
+func newTold(t testing.TB, users, days int) *audited {
+	t.Helper()
 	start := time.Now().UTC().Truncate(24*time.Hour).AddDate(0, 0, -days-1)
 	a := &audited{
 		Server:     junctiontest.New(junctiontest.Config{}),
 		population: &synth.Population{Users: users, Days: days, Seed: 7, Start: start, Duplicates: 0.02, Disorder: 0.05, Updates: 0.05},
 	}
 	t.Cleanup(a.Close)
-	messages, _ := generated(t, "--users", fmt.Sprint(users), "--days", fmt.Sprint(days), "--seed", "7", "--start", start.Format(time.DateOnly), "--late", "0")
-	a.file = loadedFile(t, messages)
+	a.messages, a.truth = generated(t, "--users", fmt.Sprint(users), "--days", fmt.Sprint(days), "--seed", "7", "--start", start.Format(time.DateOnly), "--late", "0")
 	if _, err := a.Fill(t.Context(), a.population, mustCatalogue(t)); err != nil {
 		t.Fatal(err)
 	}
@@ -57,11 +66,7 @@ func newAudited(t testing.TB, users, days int) *audited {
 func (a *audited) reconciles(t testing.TB, code int, args ...string) (r reconciled) {
 	t.Helper()
 	var out, errs strings.Builder
-	args = append([]string{
-		"reconcile", "--api-url", a.URL, "--request-rate", "1000", "--row-rate", "1e6", "--json", "--warehouse", "duckdb://" + a.file,
-		"--since", fmt.Sprintf("%dd", a.population.Days+4), "--sample", "0", "--share", "1",
-	}, args...)
-	if got := execute(t.Context(), args, streams{nil, &out, &errs}); got != code {
+	if got := execute(t.Context(), append(a.args(), args...), streams{nil, &out, &errs}); got != code {
 		t.Fatalf("reconcile exited with %d, want %d: %s%.2000s", got, code, out.String(), errs.String())
 	}
 	if err := json.Unmarshal([]byte(out.String()), &r); err != nil {
@@ -73,6 +78,14 @@ func (a *audited) reconciles(t testing.TB, code int, args ...string) (r reconcil
 		}
 	}
 	return r
+}
+
+// args are those of a reconcile of all.
+func (a *audited) args() []string {
+	return []string{
+		"reconcile", "--api-url", a.URL, "--request-rate", "1000", "--row-rate", "1e6", "--json", "--warehouse", "duckdb://" + a.file,
+		"--since", fmt.Sprintf("%dd", a.population.Days+4), "--sample", "0", "--share", "1",
+	}
 }
 
 // place is where a fault is to be found.
