@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -88,6 +89,14 @@ func (c *reconcileCommand) check(catalogue *schemas.Catalogue, into location) er
 	wrong(c.Parallel < 1 || c.Parallel > 64, "--parallel must be from 1 to 64")
 	wrong(!(c.RowRate >= 1 && c.RowRate <= 1e9), "--row-rate must be 1 or more")
 	wrong(c.Resume && len(c.User) > 0, "--resume is about all users: leave --user out")
+	if c.Topic != "" {
+		_, _, err := parseResource("topic", "TOPIC", c.Topic)
+		errs = append(errs, err)
+	}
+	if c.HTML != "" { // it is written at the end, which is late to learn that it cannot be
+		_, err := os.Stat(filepath.Dir(c.HTML))
+		wrong(err != nil, "--html %s: there is no such directory", c.HTML)
+	}
 	wrong(c.MaxBytes != "" && !into.isBigQuery(), "--max-bytes is for BigQuery: leave it out")
 	for _, name := range c.Resource {
 		e, ok := catalogue.Endpoint(name)
