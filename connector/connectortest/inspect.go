@@ -258,7 +258,8 @@ func (s *suite) moved(t *testing.T) {
 		{"later in the table", createdAt, "", setLater, true},
 		{"none in the table", createdAt, createdAt, "created_at = NULL", true},
 		{"later in a newer version of the table", createdAt, createdAt, setLater + newer, true},
-		{"earlier in the table, of a batch long ago", createdAt, createdAt, setEarlier, false},
+		{"earlier in the table, of a batch long ago", later, later, setLater, false},
+		{"on a day before in the table", createdAt, createdAt, setEarlier, true},
 		{"only in the table", "", "", setEarlier, false},
 	}
 	for i, test := range tests {

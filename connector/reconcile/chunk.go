@@ -69,8 +69,9 @@ func (c *chunk) inWindow(k *known, t *schemas.Table) (units []unit) {
 		}
 		for _, e := range c.endpointsOf(t) {
 			look, there := k.worthALook(p.UserID, e.Resource, c.window)
+			look = look || there && c.suspect[t.Name]
 			if !e.Dates { // introspection does not know of these
-				look, there = false, true
+				look, there = true, true
 			}
 			switch {
 			case look || there && c.turn(p.UserID, e.Resource):

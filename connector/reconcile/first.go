@@ -35,7 +35,7 @@ type known struct {
 // hashOf is a name of a person that tells nobody who it is.
 func hashOf(userID string) string {
 	sum := sha256.Sum256([]byte(strings.ToLower(userID)))
-	return hex.EncodeToString(sum[:])
+	return hex.EncodeToString(sum[:8])
 }
 
 // turn tells whether it is the turn of a unit to be compared whatever the first

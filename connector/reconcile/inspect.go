@@ -84,7 +84,7 @@ func (r *Reconcile) behind(ctx context.Context, s *sums) error {
 			looked.Expected += b.Rows
 		}
 		for i := range flaws {
-			s.flaw(t, &flaws[i])
+			r.flaw(s, t, &flaws[i])
 		}
 		looked.Found = max(0, looked.Expected-looked.Drift)
 	}
@@ -102,7 +102,7 @@ func (r *Reconcile) isTooMuch(check, table string, err error) bool {
 	return true
 }
 
-func (s *sums) flaw(t *schemas.Table, flaw *connector.Flaw) *connector.Finding {
+func (r *Reconcile) flaw(s *sums, t *schemas.Table, flaw *connector.Flaw) *connector.Finding {
 	f, form := s.of(scope{check: flaw.Check, table: t.Name}), newForm(t)
 	f.Drift += flaw.Rows
 	for _, key := range flaw.Examples {
@@ -111,6 +111,12 @@ func (s *sums) flaw(t *schemas.Table, flaw *connector.Flaw) *connector.Finding {
 			row[form.table.Index(name)] = key[i]
 		}
 		example(f, form.digest(row, form.keys).name())
+		if form.day < 0 {
+			continue
+		}
+		if at, ok := row[form.day].(time.Time); ok && (r.earliest.IsZero() || at.Before(r.earliest)) {
+			r.earliest = at.Truncate(day)
+		}
 	}
 	return f
 }
@@ -133,7 +139,7 @@ func (r *Reconcile) duplicates(ctx context.Context, s *sums, repair bool) error 
 			s.of(scope{check: connector.CheckDuplicate, table: t.Name})
 			continue
 		}
-		f := s.flaw(t, flaw)
+		f := r.flaw(s, t, flaw)
 		if !repair {
 			continue
 		}
@@ -184,6 +190,18 @@ func (r *Reconcile) freshness() (s sums) {
 		s.of(at).Found = int(max(0, r.now().Sub(newest).Seconds()))
 	}
 	return s
+}
+
+// suspects are tables that differ from their log.
+func (s sums) suspects() map[string]bool {
+	tables := map[string]bool{}
+	for at, f := range s {
+		switch at.check {
+		case connector.CheckBehind, connector.CheckUnequal, connector.CheckMoved:
+			tables[at.table] = tables[at.table] || f.Drift > f.Repaired
+		}
+	}
+	return tables
 }
 
 // inspected tells whether the warehouse was looked at by itself: each table is

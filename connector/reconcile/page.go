@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	_ "embed"
+	"encoding/json"
 	"fmt"
 	"html/template"
 	"io"
@@ -118,6 +119,9 @@ func newPageVerdict(end connector.Finding) pageVerdict {
 		return pageVerdict{"agree",
 			fmt.Sprintf("No drift: %s as %s should be", pageFactsAre(end.Found), pageThey(end.Found)),
 			fmt.Sprintf("%s unsettled: what differs may be on its way, and the next run looks again.%s", pageFactsAre(end.Unsettled), pageOfCompared(end))}
+	case end.Outcome == "agree" && pagePassed(end).Passed > 0:
+		return pageVerdict{"agree",
+			fmt.Sprintf("No drift: of what was compared, all %s as they should be", pageFactsAre(end.Found)), pageOfCompared(end)}
 	case end.Outcome == "agree":
 		return pageVerdict{"agree",
 			fmt.Sprintf("The warehouse agrees with the source: all %s as they should be", pageFactsAre(end.Found)),
@@ -140,5 +144,15 @@ func pageOfCompared(end connector.Finding) string {
 	if end.Users == 1 {
 		people = "1 person"
 	}
-	return fmt.Sprintf(" Compared: %s of %s.", pageFacts(end.Expected), people)
+	text := fmt.Sprintf(" Compared: %s of %s.", pageFacts(end.Expected), people)
+	if n := pagePassed(end).Passed; n > 0 {
+		text += fmt.Sprintf(" Of the resources of people, %s passed a first pass and were not compared in this run.", pageCount(n))
+	}
+	return text
+}
+
+// pagePassed is what the end of a run says of how much was compared.
+func pagePassed(end connector.Finding) (p passes) {
+	_ = json.Unmarshal([]byte(end.Details), &p) // an older run says nothing
+	return p
 }

@@ -191,7 +191,7 @@ func pageInside(rows []connector.Finding) []pageCheck {
 		{Name: connector.CheckDuplicate, Meaning: "a key has one row"},
 		{Name: connector.CheckBehind, Meaning: "no table is behind a merged row"},
 		{Name: connector.CheckUnequal, Meaning: "the same version has the same content"},
-		{Name: connector.CheckMoved, Meaning: "sticky columns do not change"},
+		{Name: connector.CheckMoved, Meaning: "created_at keeps its day, and is the earliest that was said"},
 	}
 	for i := range checks {
 		c := &checks[i]

@@ -146,6 +146,7 @@ func TestPageVerdicts(t *testing.T) {
 	headline := regexp.MustCompile(`<h1>(.*)</h1>`)
 	for want, end := range map[string]connector.Finding{
 		"The warehouse agrees with the source: all 1,204 facts are as they should be": {Outcome: "agree", Users: 1, Expected: 1204, Found: 1204},
+		"No drift: of what was compared, all 9 facts are as they should be":           {Outcome: "agree", Users: 1, Expected: 9, Found: 9, Details: `{"compared":6,"passed":139}`},
 		"No drift: 1,200 facts are as they should be":                                 {Outcome: "agree", Users: 1, Expected: 1204, Found: 1200, Unsettled: 4},
 		"No drift within the warehouse: 0 facts compared with the source":             {Outcome: "agree"},
 		"Repaired: all the drift that was found, 4 facts":                             {Outcome: "repaired", Users: 1, Expected: 1204, Found: 1200, Drift: 4, Repaired: 4},

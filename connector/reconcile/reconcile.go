@@ -147,7 +147,11 @@ type Reconcile struct {
 
 	mu     sync.Mutex
 	newest map[scope]time.Time // of the facts
-	said   map[string]bool     // what was logged
+	// suspect are tables with which something is wrong by themselves: all of them
+	// is compared. earliest is a day of what is.
+	suspect  map[string]bool
+	earliest time.Time
+	said     map[string]bool // what was logged
 }
 
 const (
@@ -239,6 +243,7 @@ func (r *Reconcile) all(ctx context.Context, people []connector.Person) error {
 	if err != nil {
 		return err
 	}
+	r.suspect = before.suspects()
 	if r.run.found.inspected() { // by a process before
 		before = r.run.found.mended(before)
 	}

@@ -57,6 +57,9 @@ type Report struct {
 	Requests int64 `json:"requests"`
 	Bytes    int64 `json:"bytes_billed"`
 	Result
+	// Earliest is the earliest day of samples that an example of behind, unequal
+	// or duplicate names; zero if there are none.
+	Earliest time.Time           `json:"earliest,omitzero"`
 	Findings []connector.Finding `json:"-"` // marks too
 	Past     []connector.Finding `json:"-"` // ends of earlier runs
 }
@@ -169,7 +172,7 @@ func (r *Reconcile) resume(ctx context.Context, id string, wanted *begun) error 
 		}
 	}
 	if !was.like(wanted) || was.Some {
-		r.Log.Info("the last run was about something else: this one begins anew")
+		r.Log.Warn("the last run was with other --sample, --share, --resource or --user: this one begins anew; to go on with that one, give the same")
 		return nil
 	}
 	r.run.id, r.run.started, r.run.resumed, r.run.upTo, r.run.done = id, rows[0].StartedAt, true, at.UpTo, at.Result
@@ -264,6 +267,7 @@ func (r *Reconcile) end(ctx context.Context, failed error) (*Report, error) {
 	}
 	report.sum()
 	now := r.Result()
+	report.Earliest = r.earliest
 	report.Users, report.UsersDone, report.LeftOut = now.Users, now.UsersDone, now.LeftOut
 	report.Requests, report.Bytes = r.allSpent()
 	switch {
@@ -280,7 +284,7 @@ func (r *Reconcile) end(ctx context.Context, failed error) (*Report, error) {
 	}
 	last := connector.Finding{
 		Check: connector.CheckRun, Outcome: report.Outcome, Requests: report.Requests, Bytes: report.Bytes, Users: report.UsersDone,
-		Expected: report.Expected, Found: report.Found, Drift: report.Drift, Unsettled: report.Unsettled, Repaired: report.Repaired,
+		Details: report.passes(), Expected: report.Expected, Found: report.Found, Drift: report.Drift, Unsettled: report.Unsettled, Repaired: report.Repaired,
 	}
 	// Also when it is told to stop: that it was is what the next one wants to know.
 	late, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
@@ -290,6 +294,18 @@ func (r *Reconcile) end(ctx context.Context, failed error) (*Report, error) {
 	report.EndedAt = rows[0].RecordedAt
 	report.Findings = append(report.Findings, r.run.begun, rows[0])
 	return report, errors.Join(failed, err)
+}
+
+// passes is how many resources of users were compared, and how many were not.
+func (r *Report) passes() string {
+	text, _ := json.Marshal(passes{r.Units, r.Passed}) // numbers always can
+	return string(text)
+}
+
+// passes is what the last row of a run says of how much was compared.
+type passes struct {
+	Compared int `json:"compared"`
+	Passed   int `json:"passed"`
 }
 
 // sum adds up the findings. What was compared has the drift of the checks that

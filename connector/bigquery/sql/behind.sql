@@ -24,7 +24,8 @@ judged AS (
             {{- else}}S.{{ident $c.Name}} IS DISTINCT FROM T.{{ident $c.Name}}{{end}}
             {{- end}}
             , NULL)) AS unequal,
-        {{if .Sticky}}LOGICAL_OR(DATE(S.{{ident .Sticky}}) < DATE(S._latest) OR T._version >= S._version AND {{template "earlier.sql" .}}){{else}}FALSE{{end}} AS moved
+        {{if .Sticky}}LOGICAL_OR(DATE(S.{{ident .Sticky}}) < DATE(S._latest) 
+            OR T._version >= S._version AND ({{template "earlier.sql" .}} OR DATE(S.{{ident .Sticky}}) != DATE(T.{{ident .Sticky}}))){{else}}FALSE{{end}} AS moved
     FROM logged AS S
     LEFT JOIN (
         SELECT {{idents .Columns}}

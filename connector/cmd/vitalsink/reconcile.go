@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,6 +16,7 @@ import (
 	"github.com/dustin/go-humanize"
 
 	"vitalsink/connector"
+	"vitalsink/connector/duckdb"
 	"vitalsink/connector/junction"
 	"vitalsink/connector/pubsub"
 	"vitalsink/connector/reconcile"
@@ -88,6 +90,14 @@ func (c *reconcileCommand) check(catalogue *schemas.Catalogue, into location) er
 	wrong(c.Parallel < 1 || c.Parallel > 64, "--parallel must be from 1 to 64")
 	wrong(!(c.RowRate >= 1 && c.RowRate <= 1e9), "--row-rate must be 1 or more")
 	wrong(c.Resume && len(c.User) > 0, "--resume is about all users: leave --user out")
+	if c.Topic != "" {
+		_, _, err := parseResource("topic", "TOPIC", c.Topic)
+		errs = append(errs, err)
+	}
+	if c.HTML != "" { // it is written at the end, which is late to learn that it cannot be
+		_, err := os.Stat(filepath.Dir(c.HTML))
+		wrong(err != nil, "--html %s: there is no such directory", c.HTML)
+	}
 	wrong(c.MaxBytes != "" && !into.isBigQuery(), "--max-bytes is for BigQuery: leave it out")
 	for _, name := range c.Resource {
 		e, ok := catalogue.Endpoint(name)
@@ -196,6 +206,9 @@ func (a *audit) run(ctx context.Context) (err error) {
 		if _, err := os.Stat(a.into.location.path); err != nil {
 			return fmt.Errorf("duckdb file %s: %w; there is nothing to compare", a.into.location.path, errors.Unwrap(err))
 		}
+		if err := isOurs(ctx, a.into.location.path); err != nil { // to open it is to make tables in it
+			return err
+		}
 	}
 	catalogue, w, err := a.into.open(ctx)
 	if err != nil {
@@ -216,6 +229,33 @@ func (a *audit) run(ctx context.Context) (err error) {
 		return a.toTopic(ctx)
 	}
 	return a.direct(ctx, newPipeline(a.into, w, catalogue, a.memory))
+}
+
+// isOurs is nil if a DuckDB file holds tables of vitalsink.
+func isOurs(ctx context.Context, path string) (err error) {
+	r, err := duckdb.OpenReadOnly(ctx, path)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	var out rowCount
+	if err := r.Query(ctx, "SELECT 1 FROM information_schema.tables WHERE table_schema = 'store' AND table_name = 'batches'", &out); err != nil {
+		return err
+	}
+	if out.rows == 0 {
+		return fmt.Errorf("duckdb file %s: it holds no tables of vitalsink; there is nothing to compare", path)
+	}
+	return nil
+}
+
+// rowCount counts the rows of a query.
+type rowCount struct{ rows int }
+
+func (*rowCount) Columns(_, _ []string) error { return nil }
+
+func (c *rowCount) Row([]any) error {
+	c.rows++
+	return nil
 }
 
 // meter adds up what is billed, day after day.
@@ -297,7 +337,7 @@ func (a *audit) close(ctx context.Context, err error) error {
 	case errors.Is(err, reconcile.ErrSpent):
 		err = errors.New("stopped before the end, at --max-requests or --max-bytes; run it again with --resume for the rest")
 	case errors.Is(err, reconcile.ErrTooLittle):
-		err = errors.New("stopped at --max-requests or --max-bytes before anybody was compared; with --resume it goes on, but needs more of them")
+		err = errors.New("stopped at --max-requests or --max-bytes before anybody was compared to the end: give more of them; a user takes some 70 requests, and twice as many if all of it differs")
 	case ctx.Err() != nil && (err == nil || errors.Is(err, context.Canceled)):
 		err = errors.New("stopped before the end; run it again with --resume for the rest")
 	case errors.Is(err, connector.ErrAbsent):

@@ -2,6 +2,9 @@ package main
 
 import (
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -54,10 +57,17 @@ func (a *audit) print() error {
 	}
 	w := tabwriter.NewWriter(a.std.out, 0, 0, 2, ' ', 0)
 	r := a.report
-	fmt.Fprintf(w, "days\t%s to %s, and a sample of older ones\n", r.From.Format(time.DateOnly), r.Until.AddDate(0, 0, -1).Format(time.DateOnly))
+	older := ""
+	if a.Sample > 0 {
+		older = fmt.Sprintf(", and %d older ones", a.Sample)
+	}
+	fmt.Fprintf(w, "days\t%s to %s%s\n", r.From.Format(time.DateOnly), r.Until.AddDate(0, 0, -1).Format(time.DateOnly), older)
 	fmt.Fprintf(w, "users\t%d of %d\n", r.UsersDone, r.Users)
-	fmt.Fprintf(w, "facts of Junction's\t%d = %d as they should be + %d that are not\n", r.Expected, r.Found, r.Expected-r.Found)
-	fmt.Fprintf(w, "drift\t%d, of which %d repaired\n", r.Drift, r.Repaired)
+	if r.Passed > 0 {
+		fmt.Fprintf(w, "passed over\t%d resources of users: a first pass found nothing wrong (--share 1 compares all)\n", r.Passed)
+	}
+	fmt.Fprintf(w, "facts compared\t%d = %d as they should be + %d that were not\n", r.Expected, r.Found, r.Expected-r.Found)
+	fmt.Fprintf(w, "drift\t%d, of which %d repaired%s\n", r.Drift, r.Repaired, byCheck(r.Findings))
 	if r.Unsettled > 0 {
 		fmt.Fprintf(w, "on their way\t%d, for the next run to look at\n", r.Unsettled)
 	}
@@ -70,6 +80,22 @@ func (a *audit) print() error {
 		return err
 	}
 	return a.printFindings()
+}
+
+// byCheck says how much of the drift each check found; a fact that two of them
+// find counts in both.
+func byCheck(all []connector.Finding) string {
+	sums := map[string]int{}
+	for i := range all {
+		if f := &all[i]; f.Drift > 0 && f.Check != connector.CheckCompared && f.Check != connector.CheckRun {
+			sums[f.Check] += f.Drift
+		}
+	}
+	text := ""
+	for _, check := range slices.Sorted(maps.Keys(sums)) {
+		text += fmt.Sprintf(", %s %d", check, sums[check])
+	}
+	return strings.Replace(text, ",", ":", 1)
 }
 
 // mostLines is how many findings are printed; all are in the table.
@@ -98,6 +124,9 @@ func (a *audit) printFindings() error {
 	}
 	if n > mostLines {
 		fmt.Fprintf(w, "… and %d more; all of them are in the table reconciliations, where run_id = '%s'\n", n-mostLines, a.report.RunID)
+	}
+	if at := a.report.Earliest; !at.IsZero() && at.Before(a.report.From) {
+		fmt.Fprintf(w, "\nSome of it is of %s, before the days that were compared: --since %s compares those too.\n", at.Format(time.DateOnly), at.Format(time.DateOnly))
 	}
 	return w.Flush()
 }

@@ -181,8 +181,8 @@ func (a *audited) forget(t testing.TB, user int) (places map[place]int) {
 			continue
 		}
 		for n, r := range held.Records {
-			sleep := r.Resource == "sleep" && n%2 == 0
-			if gone := sleep || r.Resource == "heartrate" && n%50 == 0; !gone {
+			sleep, beat := r.Resource == "sleep" && n%2 == 0, r.Resource == "heartrate" && n%50 == 0
+			if !sleep && !beat {
 				continue
 			}
 			table := "timeseries"

@@ -18,7 +18,7 @@ judged AS MATERIALIZED (
         max(_version) = max(held) AND NOT coalesce(bool_or(same), FALSE) AS unequal
         {{- if .Sticky}},
         coalesce(date_trunc('day', min(sticky)) != date_trunc('day', max(sticky)), FALSE)
-            OR max(_version) <= max(held) AND min(sticky) IS NOT NULL AND coalesce(min(sticky) < min(held_sticky), TRUE) AS moved
+            OR max(_version) <= max(held) AND min(sticky) IS NOT NULL AND coalesce(min(sticky) < min(held_sticky) OR date_trunc('day', min(sticky)) != date_trunc('day', min(held_sticky)), TRUE) AS moved
         {{- end}}
     FROM compared
     GROUP BY {{idents .Key}}

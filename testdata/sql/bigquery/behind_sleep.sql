@@ -53,7 +53,8 @@ judged AS (
             OR S.`_message_id` IS DISTINCT FROM T.`_message_id`
             OR S.`_deleted` IS DISTINCT FROM T.`_deleted`
             , NULL)) AS unequal,
-        LOGICAL_OR(DATE(S.`created_at`) < DATE(S._latest) OR T._version >= S._version AND (S.`created_at` IS NOT NULL AND (T.`created_at` IS NULL OR S.`created_at` < T.`created_at`))) AS moved
+        LOGICAL_OR(DATE(S.`created_at`) < DATE(S._latest) 
+            OR T._version >= S._version AND ((S.`created_at` IS NOT NULL AND (T.`created_at` IS NULL OR S.`created_at` < T.`created_at`)) OR DATE(S.`created_at`) != DATE(T.`created_at`))) AS moved
     FROM logged AS S
     LEFT JOIN (
         SELECT `user_id`, `id`, `team_id`, `client_user_id`, `date`, `calendar_date`, `bedtime_start`, `bedtime_stop`, `type`, `timezone_offset`, `duration`, `total`, `awake`, `light`, `rem`, `deep`, `score`, `recovery_readiness_score`, `hr_lowest`, `hr_average`, `hr_resting`, `efficiency`, `latency`, `temperature_delta`, `skin_temperature`, `hr_dip`, `state`, `average_hrv`, `respiratory_rate`, `sleep_stream`, `source_provider`, `source_type`, `source_app_id`, `source_device_id`, `source_sport`, `source_workout_id`, `created_at`, `updated_at`, `_extra`, `_version`, `_version_at`, `_message_id`, `_deleted`

@@ -54,7 +54,7 @@ judged AS MATERIALIZED (
         -- of this version are as good.
         max(_version) = max(held) AND NOT coalesce(bool_or(same), FALSE) AS unequal,
         coalesce(date_trunc('day', min(sticky)) != date_trunc('day', max(sticky)), FALSE)
-            OR max(_version) <= max(held) AND min(sticky) IS NOT NULL AND coalesce(min(sticky) < min(held_sticky), TRUE) AS moved
+            OR max(_version) <= max(held) AND min(sticky) IS NOT NULL AND coalesce(min(sticky) < min(held_sticky) OR date_trunc('day', min(sticky)) != date_trunc('day', min(held_sticky)), TRUE) AS moved
     FROM compared
     GROUP BY "user_id", "id"
 )
