@@ -53,7 +53,7 @@ Junction has is there, once, in its latest version. It looks at the warehouse by
 itself (no key twice, no row older than one that was merged, books that balance),
 and compares it with Junction's API: per user, resource, provider and day, both
 sides digested by the same code. What differs is looked at once more after
---settle: what is on its way is not drift. It changes nothing unless told to.
+--settle: what is on its way is not drift. It changes no fact unless told to.
 
   export VITALSINK_JUNCTION_API_KEY=sk_eu_…
   vitalsink reconcile
