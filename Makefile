@@ -24,10 +24,10 @@ FUZZTIME := 3000x
 # pstest changes a message that it delivers again while it may still send it (pubsub/v2 2.9.0): the detector is to find ours.
 PSTEST := -gcflags=cloud.google.com/go/pubsub/v2/pstest=-race=false
 
-# Tests of which -short leaves something out, and where they are.
-LONG = $$(awk '/^func Test/ { name = $$2; sub(/\(.*/, "", name) } /connectortest\.(Long|Run)\(t|testing\.Short\(\)/ { print name }' \
-	$$(find connector -name '*_test.go') | sort -u | paste -sd'|' -)
-LONG_PACKAGES := ./connector/bigquery/... ./connector/cmd/... ./connector/duckdb ./connector/files ./connector/junction
+# Tests of which -short leaves something out, and where they are: the package of the longest, bigquery, is the first.
+LONG = $$(awk '/^func Test/ { name = $$2; sub(/\(.*/, "", name) } /$(LEFT_OUT)/ { print name }' $$(find connector -name '*_test.go') | sort -u | paste -sd'|' -)
+LONG_PACKAGES = $$(find connector -name '*_test.go' | xargs grep -lE '$(LEFT_OUT)' | xargs -n1 dirname | sort -u | sed 's,^,./,')
+LEFT_OUT := connectortest\.(Long|Run)\(t|testing\.Short\(\)
 
 .PHONY: build demo test analyze lint fuzz bench cost scale chaos soak outage live-check compiler browser
 
@@ -37,15 +37,16 @@ build: compiler
 demo: build
 	@bin/vitalsink demo --warehouse $(or $(WAREHOUSE),duckdb)
 
-# The race detector makes the longest tests several times as long: with it all but those run, and without it just those. The
-# test runner comes last, so that its summary ends the output.
+# The race detector makes the longest tests several times as long: with it all but those run, and without it just those:
+# AFTER_SHORT leaves out the cases of a suite that have run with it. The test runner comes last, so that its summary ends
+# the output.
 test: analyze lint fuzz
 	@./tools/browser --optional
 	@CGO_ENABLED=0 go build -o /dev/null ./connector/cmd/vitalsink
 	go -C tools/performance test ./...
 	go test -race -short -shuffle=on -timeout=30m $(PSTEST) ./...
 	go test -count=1 -run='^TestPace$$' ./transforms
-	go test -shuffle=on -timeout=30m -run="^($(LONG))$$" $(LONG_PACKAGES)
+	AFTER_SHORT=true go test -shuffle=on -timeout=30m -run="^($(LONG))$$" $(LONG_PACKAGES)
 
 # Alone and first: the first time it is built, that takes minutes and 6 GB. Without cgo, so that it is built once.
 analyze: $(LINT)

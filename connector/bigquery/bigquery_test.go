@@ -101,7 +101,7 @@ func startTest(t testing.TB) standIn {
 
 func newStandIn(t testing.TB) standIn {
 	t.Helper()
-	server, err := bigquerytest.New(bigquerytest.Config{})
+	server, err := bigquerytest.New(bigquerytest.Config{Threads: 1})
 	if err != nil {
 		t.Fatal(err)
 	}

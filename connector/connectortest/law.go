@@ -13,11 +13,21 @@ import (
 	"vitalsink/transforms"
 )
 
+// lawShort is how many examples of the law -short tries.
+const lawShort = 10
+
 // law: whatever the order, the redeliveries, the boundaries of batches and
 // runs, and the moments of folds, the latest tables are those of the naive
 // fold over the messages.
 func (s *suite) law(t *testing.T) {
-	check(t, 40, func(rt *rapid.T) {
+	examples := 40
+	switch {
+	case testing.Short():
+		examples = lawShort
+	case afterShort():
+		examples -= lawShort
+	}
+	check(t, examples, func(rt *rapid.T) {
 		messages := rapid.SliceOfN(rapid.Custom(drawMessage), 1, 25).Draw(rt, "messages")
 		ref := newReference(s.catalogue)
 		for i := range messages {
@@ -53,9 +63,6 @@ func (s *suite) law(t *testing.T) {
 // own; more with -rapid.checks.
 func check(t *testing.T, examples int, property func(*rapid.T)) {
 	t.Helper()
-	if testing.Short() {
-		examples = max(1, examples/4)
-	}
 	if f := flag.Lookup("rapid.checks"); f != nil && f.Value.String() == f.DefValue {
 		if err := f.Value.Set(fmt.Sprint(examples)); err != nil {
 			t.Fatal(err)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"log/slog"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -87,8 +88,11 @@ func Run(t *testing.T, open func(t testing.TB) Store) {
 		"clock behind":                   s.clockBehind,
 	} {
 		t.Run(name, func(t *testing.T) {
-			if slices.Contains(long, name) {
+			switch {
+			case slices.Contains(long, name):
 				Long(t)
+			case afterShort() && name != "law":
+				t.Skip("done with -short")
 			}
 			test(t)
 		})
@@ -102,6 +106,10 @@ func Long(t *testing.T) {
 		t.Skip("too long for -short")
 	}
 }
+
+// afterShort tells that all has been tested with -short, under the race
+// detector: only what that leaves out is wanted. The Makefile says so.
+func afterShort() bool { return os.Getenv("AFTER_SHORT") == "true" }
 
 // long are the cases that -short leaves out. With the race detector they take
 // minutes on BigQuery's stand-in, and what runs side by side in them does so in

@@ -246,6 +246,8 @@ func TestLiveTraffic(t *testing.T) {
 	flowing, halt := context.WithCancel(t.Context())
 	flowed := make(chan error, 1)
 	go func() { flowed <- l.traffic(flowing) }()
+	stand := sync.OnceValue(func() error { halt(); return <-flowed })
+	defer func() { _ = stand() }() // before the service ends, which what is on its way waits for
 	again, unsettled, wrong := 0, 0, 0
 	for counted, tries := 0, 0; counted < *liveRounds; tries++ {
 		l.longest.Store(0)
@@ -257,7 +259,8 @@ func TestLiveTraffic(t *testing.T) {
 			if t.Logf("a run does not count: an event took %s", late); tries > 12 {
 				t.Fatal("this machine is too slow for live traffic")
 			}
-			l.promised = late * 3 / 2
+			// A machine that is busy with other tests stays so: it is promised less.
+			l.promised = min(late*3/2, 15*time.Second)
 			continue
 		}
 		counted, again, unsettled = counted+1, again+r.Again, unsettled+r.Unsettled
@@ -270,15 +273,14 @@ func TestLiveTraffic(t *testing.T) {
 			}
 		}
 	}
-	for range 5 { // without a second look later, what is on its way is taken for drift
+	for i := 0; i < 5 && wrong <= 0; i++ { // without a second look later, what is on its way is taken for drift
 		r, err := l.reconcile(t.Context(), 0)
 		if err != nil {
 			t.Fatal(err)
 		}
 		wrong += r.Drift - len(lost)
 	}
-	halt()
-	if err := <-flowed; err != nil {
+	if err := stand(); err != nil {
 		t.Fatal(err)
 	}
 	end()

@@ -9,11 +9,13 @@ import (
 
 	"vitalsink/connector"
 	"vitalsink/connector/browsertest"
+	"vitalsink/connector/connectortest"
 )
 
 // TestPageInBrowser: how pages look in a real browser, at a desk and on a
 // phone, in light and dark.
 func TestPageInBrowser(t *testing.T) {
+	connectortest.Long(t) // a minute with the race detector, which sees nothing here: the browser is a process of its own
 	browser := browsertest.New(t)
 	desk, phone := browsertest.View{Width: 1280, Height: 800}, browsertest.View{Width: 390, Height: 844}
 	darkDesk, darkPhone := desk, phone

@@ -43,6 +43,9 @@ type Config struct {
 	Now func() time.Time
 	// Memory is what DuckDB may use, in bytes. Optional, default 1 GiB.
 	Memory int64
+	// Threads are those that DuckDB works with. Optional, default 2. With 1 small
+	// statements take a quarter less of a processor.
+	Threads int
 }
 
 // Server is a BigQuery with one process's tables. Close it.
@@ -82,6 +85,7 @@ func New(cfg Config) (*Server, error) {
 	cfg.Location = cmp.Or(cfg.Location, "US")
 	cfg.StreamingBuffer = cmp.Or(cfg.StreamingBuffer, 30*time.Minute)
 	cfg.Memory = cmp.Or(cfg.Memory, 1<<30)
+	cfg.Threads = cmp.Or(cfg.Threads, 2)
 	s := &Server{config: cfg, jobs: map[string]*job{}, catalog: catalog{datasets: map[string]*dataset{}}}
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	if err := errors.Join(s.openDatabase(), s.listen()); err != nil {
@@ -111,7 +115,7 @@ func (s *Server) listen() (err error) {
 
 // openDatabase makes the database in memory.
 func (s *Server) openDatabase() error {
-	settings := fmt.Sprintf("?memory_limit=%dB&threads=2&default_null_order=nulls_first_on_asc_last_on_desc", s.config.Memory)
+	settings := fmt.Sprintf("?memory_limit=%dB&threads=%d&default_null_order=nulls_first_on_asc_last_on_desc", s.config.Memory, s.config.Threads)
 	connector, err := duckdb.NewConnector(settings, func(conn driver.ExecerContext) error {
 		// The pruner does not see that rows are deleted (1.5.6; https://github.com/duckdb/duckdb/pull/22949).
 		_, err := conn.ExecContext(context.Background(), "SET TimeZone = 'UTC'; SET disabled_optimizers = 'row_group_pruner'", nil)
