@@ -226,13 +226,31 @@ func (s sums) mended(again sums) (more sums) {
 	return more
 }
 
+// open tells whether a table is wrong by itself.
+func (s sums) open() bool {
+	for at, f := range s {
+		if isOfTable(at.check) && f.Drift > f.Repaired {
+			return true
+		}
+	}
+	return false
+}
+
+// isOfTable tells whether a check is about a table by itself, and what is
+// published can mend what it finds.
+func isOfTable(check string) bool {
+	switch check {
+	case connector.CheckDuplicate, connector.CheckBehind, connector.CheckUnequal, connector.CheckMoved:
+		return true
+	}
+	return false
+}
+
 // gone is what of the findings is repaired, by what a later inspection still
 // finds.
 func (s sums) gone(after sums) (more sums) {
 	for at, f := range s {
-		switch at.check {
-		case connector.CheckDuplicate, connector.CheckBehind, connector.CheckUnequal, connector.CheckMoved:
-		default:
+		if !isOfTable(at.check) {
 			continue
 		}
 		now := 0

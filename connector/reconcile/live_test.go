@@ -29,7 +29,10 @@ import (
 	"vitalsink/transforms"
 )
 
-var liveRounds = flag.Int("live.rounds", 3, "runs of TestLiveTraffic that count")
+var (
+	liveRounds   = flag.Int("live.rounds", 3, "runs of TestLiveTraffic that count")
+	livePromised = flag.Duration("live.promised", 2*time.Second, "how long an event may take in a run that counts")
+)
 
 // live is a source whose facts change, and a warehouse that is told of it a
 // while later.
@@ -57,7 +60,7 @@ func newLive(t *testing.T) *live {
 	}
 	l := &live{
 		Server: junctiontest.New(junctiontest.Config{}), catalogue: catalogue, inlet: connector.NewInlet(),
-		records: map[string][]synth.Record{}, random: rand.New(rand.NewPCG(1, 2)), promised: 2 * time.Second,
+		records: map[string][]synth.Record{}, random: rand.New(rand.NewPCG(1, 2)), promised: *livePromised,
 	}
 	t.Cleanup(l.Close)
 	p := &synth.Population{Users: 2, Days: 2, Seed: 3, Start: time.Now().UTC().Truncate(24*time.Hour).AddDate(0, 0, -2)}
@@ -246,8 +249,11 @@ func TestLiveTraffic(t *testing.T) {
 	flowing, halt := context.WithCancel(t.Context())
 	flowed := make(chan error, 1)
 	go func() { flowed <- l.traffic(flowing) }()
-	stand := sync.OnceValue(func() error { halt(); return <-flowed })
-	defer func() { _ = stand() }() // before the service ends, which what is on its way waits for
+	stopTraffic := sync.OnceValue(func() error { // while somebody takes what is told
+		halt()
+		return <-flowed
+	})
+	defer func() { _ = stopTraffic() }() // if the test broke off
 	again, unsettled, wrong := 0, 0, 0
 	for counted, tries := 0, 0; counted < *liveRounds; tries++ {
 		l.longest.Store(0)
@@ -280,7 +286,7 @@ func TestLiveTraffic(t *testing.T) {
 		}
 		wrong += r.Drift - len(lost)
 	}
-	if err := stand(); err != nil {
+	if err := stopTraffic(); err != nil {
 		t.Fatal(err)
 	}
 	end()

@@ -263,10 +263,16 @@ func (r *Reconcile) all(ctx context.Context, people []connector.Person) error {
 	if err := r.record(ctx, r.freshness(), nil); err != nil {
 		return err
 	}
-	if r.Fold == nil || !r.Repair && !r.DeleteExtra {
+	if !r.Repair || !r.run.found.open() {
 		return nil
 	}
-	if err := r.Fold(ctx); err != nil {
+	// What was published may have mended that, as soon as it is folded.
+	if r.Fold == nil {
+		err = sleep(ctx, r.Settle)
+	} else {
+		err = r.Fold(ctx)
+	}
+	if err != nil {
 		return err
 	}
 	after, err := r.inspect(ctx, false)
