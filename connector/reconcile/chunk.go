@@ -3,6 +3,7 @@ package reconcile
 import (
 	"context"
 	"slices"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/semaphore"
@@ -38,8 +39,15 @@ func (c *chunk) first(ctx context.Context) error {
 		r.UserDays += (len(c.people) - len(k.absent)) * int(c.window.until-c.window.from+sample.until-sample.from)
 	})
 	for _, t := range c.tables() {
-		c.plan(t, c.window, c.inWindow(k, t))
-		if sample.from < sample.until && t.DayColumn() != "" {
+		units := c.inWindow(k, t)
+		if t.DayColumn() == "" {
+			c.plan(t, c.window, units)
+			continue
+		}
+		for _, in := range c.window.blocks() {
+			c.plan(t, in, slices.Clone(units))
+		}
+		if sample.from < sample.until {
 			c.plan(t, sample, c.inSample(k, t, sample))
 		}
 	}
@@ -108,7 +116,7 @@ func (c *chunk) sampleDays(k *known) days {
 	}
 	blocks := (int(c.window.from-oldest) + c.Sample - 1) / c.Sample
 	until := c.window.from - int32(c.ordinal%blocks*c.Sample)
-	return days{max(oldest, until-int32(c.Sample)), until}
+	return days{from: max(oldest, until-int32(c.Sample)), until: until}
 }
 
 // inSample are the units of a table of which the source has something in these
@@ -133,13 +141,11 @@ func (l *look) keep(c *chunk) (n int64) {
 	l.seen, l.extra = make([][]candidate, len(l.units)), make([]bool, len(l.units))
 	for i := range l.results {
 		out := &l.results[i]
-		if len(out.differences) == 0 {
+		if len(out.seen) == 0 {
 			c.sums.enter(c.Reconcile, l, i)
-			continue
 		}
-		l.seen[i] = candidates(out.differences)
-		l.extra[i] = slices.ContainsFunc(out.differences, func(d difference) bool { return d.kind == connector.CheckExtra })
-		n, out.differences = n+int64(len(out.differences)), nil
+		l.seen[i], l.extra[i] = out.seen, out.extra
+		n += int64(len(out.seen))
 	}
 	return n
 }
@@ -192,28 +198,36 @@ func (c *chunk) confirm(ctx context.Context, l, again *look) error {
 	}
 	again.touched = touched(pending.Batches, l.table, l.ended.Add(c.Settle/2))
 	m := c.newMend(ctx)
+	again.done = c.judge(l, again, m)
 	err = c.look(ctx, again, m)
 	if m != nil {
 		if waitErr := m.shipment.Wait(); err == nil {
 			err = waitErr
 		}
 	}
-	if err != nil {
-		return err
-	}
-	for i, j := 0, 0; i < len(l.units); i++ {
-		if len(l.seen[i]) == 0 {
-			continue
+	return err
+}
+
+// judge enters what a second look at a unit brought, as soon as it is there: all
+// of its differences are in memory until then.
+func (c *chunk) judge(l, again *look, m *mend) func(unit int) {
+	var first []int // where the units are in the first look
+	for i := range l.units {
+		if len(l.seen[i]) > 0 {
+			first = append(first, i)
 		}
-		if c.sums.judge(c.Reconcile, again, j, m) {
-			c.sums.enter(c.Reconcile, again, j)
-		} else {
-			c.sums.unsettled(c.Reconcile, l, i)
-			c.sums.enter(c.Reconcile, l, i)
-		}
-		j++
 	}
-	return nil
+	var mu sync.Mutex
+	return func(unit int) {
+		mu.Lock()
+		defer mu.Unlock()
+		of, at := again, unit
+		if !c.sums.judge(c.Reconcile, again, unit, m) {
+			of, at = l, first[unit]
+			c.sums.unsettled(c.Reconcile, l, at)
+		}
+		c.sums.enter(c.Reconcile, of, at)
+	}
 }
 
 // touched tells of which days and resources of a table there are rows that were

@@ -36,9 +36,26 @@ type compared struct {
 }
 
 // days are what a comparison is about; until is not included.
-type days struct{ from, until int32 }
+type days struct {
+	from, until int32
+	dayless     bool // and facts without a day
+}
 
-func (d days) has(day int32) bool { return day == noDay || day >= d.from && day < d.until }
+// blocks are the days, not too many together: what is compared of a unit in
+// them is in memory.
+func (d days) blocks() (all []days) {
+	for from := d.from; from < d.until; from += windowDays {
+		all = append(all, days{from, min(d.until, from+windowDays), d.dayless && from == d.from})
+	}
+	return all
+}
+
+func (d days) has(day int32) bool {
+	if day == noDay {
+		return d.dayless
+	}
+	return day >= d.from && day < d.until
+}
 
 // sorted puts facts in order of their keys; of several with one key the one of
 // the greatest version stays.
@@ -143,6 +160,8 @@ func (c *compared) differ(kind string, s, w, of *fact) {
 	c.cells[d.cell].differences++
 	c.differences = append(c.differences, d)
 }
+
+func isExtra(d difference) bool { return d.kind == connector.CheckExtra }
 
 // candidate is a difference that was seen once.
 type candidate struct {

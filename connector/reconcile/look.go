@@ -58,6 +58,8 @@ type look struct {
 	// still to be folded that was there at the first.
 	touched func(resource string, day int32) bool
 
+	done func(unit int) // at a second look: takes the result of each unit
+
 	results []looked // of each unit
 }
 
@@ -104,7 +106,13 @@ func (r *Reconcile) look(ctx context.Context, l *look, mend *mend) error {
 	next := func() {
 		i, all := at, have
 		at, have = at+1, gathered{}
-		g.Go(func() error { return r.settle(gctx, l, i, all, mend) })
+		g.Go(func() error {
+			err := r.settle(gctx, l, i, all, mend)
+			if err == nil && l.done != nil {
+				l.done(i)
+			}
+			return err
+		})
 	}
 	err := r.Warehouse.Facts(gctx, l.query(form.table), func(row []any) error {
 		user, _ := row[form.user].(string)
@@ -171,13 +179,13 @@ func (r *Reconcile) settle(ctx context.Context, l *look, i int, have gathered, m
 	}
 	defer r.decoders.Put(reader.decoder)
 	warehouse := sorted(have.facts)
-	isExtra := l.extra != nil && l.extra[i]
+	gone := l.extra != nil && l.extra[i]
 	if mend != nil && r.Repair {
 		reader.take = mend.taker(l, i, warehouse)
 	}
 	// Whose day has changed by more than a day is not gone: only all that the
 	// source has tells.
-	wide := isExtra && u.endpoint.Dates && !l.table.IsKey(l.table.DayColumn())
+	wide := gone && u.endpoint.Dates && !l.table.IsKey(l.table.DayColumn())
 	answer, err := reader.all(ctx, r.Source, u, l.in, wide)
 	l.count(func(p *Result) { p.Units++; p.Rows += answer.Rows })
 	switch {
@@ -196,7 +204,12 @@ func (r *Reconcile) settle(ctx context.Context, l *look, i int, have gathered, m
 		return nil
 	}
 	out.compared = compare(reader.facts, warehouse, l.in, !u.endpoint.Dates)
-	if mend != nil && r.DeleteExtra && isExtra {
+	if l.seen == nil { // all that is kept
+		out.seen, out.extra = candidates(out.differences), slices.ContainsFunc(out.differences, isExtra)
+		out.differences = nil
+		return nil
+	}
+	if mend != nil && r.DeleteExtra && gone {
 		return mend.delete(l, i, have.keys, answer.Began)
 	}
 	return nil

@@ -95,6 +95,18 @@ func (l *look) confirms(unit int, d *difference) bool {
 	return wasSeen(l.seen[unit], d) && !l.touched(l.units[unit].resource, d.cell.day)
 }
 
+// take is what was published of a unit; it is not kept any longer.
+func (m *mend) take(unit int) map[digest]bool {
+	if m == nil {
+		return nil
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	keys := m.repaired[unit]
+	delete(m.repaired, unit)
+	return keys
+}
+
 func (m *mend) note(unit int, keys []digest) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -97,6 +97,7 @@ func (s *sums) judge(r *Reconcile, l *look, unit int, m *mend) bool {
 	if out.err != nil || out.absent {
 		return false
 	}
+	repaired := m.take(unit)
 	for i := range out.differences {
 		d := &out.differences[i]
 		all := s.cellOf(r, connector.CheckCompared, l, unit, d.cell)
@@ -107,7 +108,7 @@ func (s *sums) judge(r *Reconcile, l *look, unit int, m *mend) bool {
 		f := s.cellOf(r, d.kind, l, unit, d.cell)
 		f.Drift, all.Drift = f.Drift+1, all.Drift+1
 		example(f, d.key.name())
-		if m != nil && m.repaired[unit][d.key] {
+		if repaired[d.key] {
 			f.Repaired, all.Repaired = f.Repaired+1, all.Repaired+1
 		}
 	}

@@ -25,6 +25,9 @@ type looked struct {
 	compared
 	absent bool // the source does not know the person, or the resource
 	err    error
+	// At a first look: what has to be looked at again.
+	seen  []candidate
+	extra bool // something seems to be gone from the source
 }
 
 const (
