@@ -73,6 +73,7 @@ func deployed(t testing.TB, users float64, interval time.Duration) deployment {
 // TestCostTable: README has the table that the model makes of the catalogue and
 // the generator's people. With -update it is written anew.
 func TestCostTable(t *testing.T) {
+	connectortest.Long(t)
 	raw, err := os.ReadFile(readme)
 	if err != nil {
 		t.Fatal(err)
@@ -311,6 +312,7 @@ func TestCostGrows(t *testing.T) {
 // TestCostOfRowsWithoutDay: the more summaries lie in the partition of those
 // without created_at, the more does every merge read that looks there.
 func TestCostOfRowsWithoutDay(t *testing.T) {
+	connectortest.Long(t)
 	for _, users := range customers {
 		d := deployed(t, users, exampleInterval)
 		least := d.month().queries()
