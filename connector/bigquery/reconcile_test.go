@@ -155,10 +155,10 @@ func TestBehindElsewhere(t *testing.T) {
 	one := [][]any{{"u1", "s1"}}
 	moved := connector.Flaw{Check: connector.CheckMoved, Rows: 1, Examples: one}
 	behind("the version that came later", 1, of[1:])
-	behind("the version that is in another partition", 2, of[:1])
+	behind("the version that is in another partition", 2, of[:1], moved)
 	behind("both", 1, of, moved)
 	s.pending = 1
-	behind("each by itself", 3, of)
+	behind("each by itself", 3, of, moved)
 	s.pending = maxPending
 	s.Remove(t, "sleep", "TRUE")
 	behind("none is there", 2, of, connector.Flaw{Check: connector.CheckBehind, Rows: 1, Examples: one}, moved)
