@@ -36,26 +36,20 @@ type compared struct {
 }
 
 // days are what a comparison is about; until is not included.
-type days struct {
-	from, until int32
-	dayless     bool // and facts without a day
-}
+type days struct{ from, until int32 }
 
 // blocks are the days, not too many together: what is compared of a unit in
 // them is in memory.
 func (d days) blocks() (all []days) {
 	for from := d.from; from < d.until; from += windowDays {
-		all = append(all, days{from, min(d.until, from+windowDays), d.dayless && from == d.from})
+		all = append(all, days{from, min(d.until, from+windowDays)})
 	}
 	return all
 }
 
-func (d days) has(day int32) bool {
-	if day == noDay {
-		return d.dayless
-	}
-	return day >= d.from && day < d.until
-}
+// has tells whether a fact of a day is among what is compared. One without a day
+// is where the source shows it: it may be in two looks whose margins meet.
+func (d days) has(day int32) bool { return day == noDay || day >= d.from && day < d.until }
 
 // sorted puts facts in order of their keys; of several with one key the one of
 // the greatest version stays.

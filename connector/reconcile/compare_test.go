@@ -16,7 +16,7 @@ import (
 // stale and extra in the days that are compared, and nothing else.
 func TestCompareFindsJustThat(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		in := days{100, 103, true}
+		in := days{100, 103}
 		var source, warehouse []fact
 		want := map[string]string{}
 		expected, found := 0, 0
@@ -81,7 +81,7 @@ func TestCompareFindsJustThat(t *testing.T) {
 // TestCandidates: a difference is the same later only if neither side changed.
 func TestCandidates(t *testing.T) {
 	s, w := fact{key: digest{1}, value: digest{1}, day: 1}, fact{key: digest{1}, value: digest{2}, day: 1}
-	seen := candidates(compare([]fact{s}, []fact{w}, days{0, 9, true}, false).differences)
+	seen := candidates(compare([]fact{s}, []fact{w}, days{0, 9}, false).differences)
 	for what, change := range map[string]func(s, w *fact){
 		"source":  func(s, _ *fact) { s.value[5]++ },
 		"value":   func(_, w *fact) { w.value[5]++ },
@@ -91,7 +91,7 @@ func TestCandidates(t *testing.T) {
 	} {
 		s, w := s, w
 		change(&s, &w)
-		again := compare([]fact{s}, []fact{w}, days{0, 9, true}, false).differences
+		again := compare([]fact{s}, []fact{w}, days{0, 9}, false).differences
 		if len(again) != 1 || wasSeen(seen, &again[0]) != (what == "") {
 			t.Errorf("after a change of the %q it is seen: %v", what, again)
 		}
@@ -106,7 +106,7 @@ func TestSticky(t *testing.T) {
 		stale             bool
 	}{{5, 5, false}, {4, 5, true}, {6, 5, false}, {5, 0, true}, {0, 5, false}, {0, 0, false}} {
 		s, w := fact{day: 1, sticky: c.source}, fact{day: 1, sticky: c.warehouse}
-		if got := compare([]fact{s}, []fact{w}, days{0, 9, true}, false).differences; len(got) > 0 != c.stale {
+		if got := compare([]fact{s}, []fact{w}, days{0, 9}, false).differences; len(got) > 0 != c.stale {
 			t.Errorf("%+v: %v", c, got)
 		}
 	}
@@ -150,7 +150,7 @@ func TestOneWayToWrite(t *testing.T) {
 // TestTurns: each unit has its turn once in as many runs as the share says, and
 // the sample of older days walks through all of them.
 func TestTurns(t *testing.T) {
-	r := &Reconcile{Share: 0.2, Sample: 3, window: days{20_000, 20_007, true}}
+	r := &Reconcile{Share: 0.2, Sample: 3, window: days{20_000, 20_007}}
 	turns, sampled := 0, map[int32]int{}
 	k := &known{extents: map[of][]connector.Extent{{"u", "sleep"}: {{Oldest: timeOf(19_990), Newest: timeOf(20_005)}}}}
 	for r.ordinal = range 20 {
@@ -181,7 +181,7 @@ func TestTurns(t *testing.T) {
 // TestFirstPass: what the two sides say decides where to look.
 func TestFirstPass(t *testing.T) {
 	at := func(d int32, h int) time.Time { return timeOf(d).Add(time.Duration(h) * time.Hour) }
-	in := days{100, 107, true}
+	in := days{100, 107}
 	for name, c := range map[string]struct {
 		extents []connector.Extent
 		tallies []connector.Tally
@@ -236,19 +236,15 @@ func TestOnTheirWay(t *testing.T) {
 	}
 }
 
-// TestBlocks: blocks are all of the days, each once, and facts without a day are
-// in one of them.
+// TestBlocks: blocks are all of the days, each once.
 func TestBlocks(t *testing.T) {
-	seen, dayless := map[int32]int{}, 0
-	for _, in := range (days{100, 467, true}).blocks() {
+	seen := map[int32]int{}
+	for _, in := range (days{100, 467}).blocks() {
 		if in.until-in.from > windowDays {
 			t.Errorf("%+v is too long", in)
 		}
 		for d := in.from; d < in.until; d++ {
 			seen[d]++
-		}
-		if in.has(noDay) {
-			dayless++
 		}
 	}
 	for d := int32(100); d < 467; d++ {
@@ -256,7 +252,7 @@ func TestBlocks(t *testing.T) {
 			t.Errorf("day %d is in %d blocks", d, seen[d])
 		}
 	}
-	if len(seen) != 367 || dayless != 1 {
-		t.Errorf("%d days, %d blocks with facts without a day", len(seen), dayless)
+	if len(seen) != 367 {
+		t.Errorf("%d days, want 367", len(seen))
 	}
 }

@@ -133,7 +133,7 @@ func (r *Reconcile) begin(ctx context.Context) error {
 	if err := errors.Join(err, untilErr); err != nil {
 		return fmt.Errorf("begin a run: %w", err)
 	}
-	r.From, r.Until, r.window = from, until, days{dayOf(from), dayOf(until), true}
+	r.From, r.Until, r.window = from, until, days{dayOf(from), dayOf(until)}
 	if r.run.resumed {
 		return nil
 	}
