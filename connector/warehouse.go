@@ -29,12 +29,17 @@ type Warehouse interface {
 	// Merge folds the batches into their latest table and enters the merge
 	// into the ledger, all in one transaction, which commits only if the
 	// fence is still what m says, no merge took one of the batches before,
-	// and the books balance. The errors of these are ErrFenced, ErrTaken and
+	// and the books balance. Rows of people who are erased, by what the table
+	// erasures says within the transaction, are left out, and counted. The errors of these are ErrFenced, ErrTaken and
 	// ErrBooks. ErrUnavailable and ErrConfiguration (a fence without its row is
 	// one) have nothing to do with the batches: the table waits for the next
 	// fold. After any other, ErrByteCap and ErrBudget among them, half of the
 	// batches are tried.
 	Merge(ctx context.Context, m *Merge) (MergeBooks, error)
+
+	// Erased are the people who are erased. An Ingest drops their messages early;
+	// it is Merge that keeps them out.
+	Erased(ctx context.Context) (Erased, error)
 }
 
 // A Biller is a Warehouse that charges for what it reads.

@@ -83,6 +83,7 @@ const (
 	MergesTable     = "merges"
 
 	ReconciliationsTable = "reconciliations"
+	ErasuresTable        = "erasures"
 )
 
 // Column is one column of a table; doc.go says what each field means.

@@ -15,6 +15,7 @@ type Store interface {
 	connector.Bookkeeper
 	notices
 	inspections
+	erasures
 	// Latest are the rows of a versioned table, tombstones too, values as
 	// Text gives them.
 	Latest(t testing.TB, table string) []Row
@@ -50,6 +51,20 @@ type inspections interface {
 	RemoveDuplicates(ctx context.Context, t *schemas.Table, days []time.Time) (removed int, err error)
 	Record(ctx context.Context, findings []connector.Finding) error
 	Findings(ctx context.Context, runID string, since time.Time) ([]connector.Finding, error)
+}
+
+// erasures is what an erasure asks of a warehouse.
+type erasures interface {
+	RecordErasures(ctx context.Context, rows []connector.Erasure) error
+	Erasures(ctx context.Context) ([]connector.Erasure, error)
+	RaiseFence(ctx context.Context, t *schemas.Table) error
+	CountPeople(ctx context.Context, t *schemas.Table, hashes []string) ([]connector.PersonRows, error)
+	RemovePeople(ctx context.Context, t *schemas.Table, hashes []string) (connector.RowCount, error)
+	ClientUserIDs(ctx context.Context, hashes []string) ([]string, error)
+	UserIDs(ctx context.Context, clientUserIDs []string) ([]string, error)
+	Nameless(ctx context.Context, t *schemas.Table, log bool, take func(connector.NamelessRow) error) error
+	RemoveNameless(ctx context.Context, t *schemas.Table, ids []string) (connector.RowCount, error)
+	Afterlife(ctx context.Context) (time.Duration, error)
 }
 
 // notices is what a backfill asks of a warehouse.

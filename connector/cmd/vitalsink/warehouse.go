@@ -22,6 +22,7 @@ import (
 	"vitalsink/connector/backfill"
 	"vitalsink/connector/bigquery"
 	"vitalsink/connector/duckdb"
+	"vitalsink/connector/erase"
 	"vitalsink/connector/reconcile"
 	"vitalsink/connector/replay"
 	"vitalsink/schemas"
@@ -121,6 +122,9 @@ type warehouse interface {
 	reconcile.Ledger
 	reconcile.Mender
 	reconcile.Diary
+	erase.Records
+	erase.People
+	erase.Nameless
 	io.Closer
 }
 
