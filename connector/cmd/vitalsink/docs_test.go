@@ -41,7 +41,11 @@ func TestNamedTests(t *testing.T) {
 		t.Fatal(err)
 	}
 	for page, least := range map[string]int{"reliability.md": 40, "security.md": 20} {
-		named := regexp.MustCompile("`([A-Za-z0-9' ]+)`").FindAllStringSubmatch(mustDoc(t, page), -1)
+		text := mustDoc(t, page)
+		if before, door, ok := strings.Cut(text, "\n## The webhook door"); ok { // before it, only what begins with Test is a test
+			text = strings.Join(regexp.MustCompile("`Test[A-Za-z0-9]+`").FindAllString(before, -1), " ") + door
+		}
+		named := regexp.MustCompile("`([A-Za-z0-9' ]+)`").FindAllStringSubmatch(text, -1)
 		found := 0
 		for _, m := range named {
 			name := m[1]

@@ -37,6 +37,7 @@ type cli struct {
 	Backfill  backfillCommand  `cmd:"" help:"Fetch history and workout streams that Junction announced, or what you name, from its API."`
 	Reconcile reconcileCommand `cmd:"" help:"Answer whether the tables hold what Junction has, and repair what they do not."`
 	Replay    replayCommand    `cmd:"" help:"Send messages once more: from quarantine, from dead letters, from files."`
+	Erase     eraseCommand     `cmd:"" help:"Remove all that there is of a person, keep it removed, and keep the record of it."`
 	Query     queryCommand     `cmd:"" help:"Run one SQL statement on a DuckDB file, which it cannot change."`
 	Check     checkCommand     `cmd:"" help:"Prove that the books balance: that nothing was lost, and nothing counted twice."`
 	Schema    schemaCommand    `cmd:"" help:"Show the tables, and bring those in BigQuery up to date."`

@@ -114,7 +114,7 @@ const leastBilled = 1 << 30
 
 // warehouse is one with a connection.
 type warehouse interface {
-	connector.Warehouse
+	erase.Warehouse
 	replay.Quarantine
 	backfill.Notices
 	backfill.History
@@ -122,9 +122,6 @@ type warehouse interface {
 	reconcile.Ledger
 	reconcile.Mender
 	reconcile.Diary
-	erase.Records
-	erase.People
-	erase.Nameless
 	io.Closer
 }
 

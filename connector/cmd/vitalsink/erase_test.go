@@ -1,0 +1,369 @@
+//go:build cgo && linux
+
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"vitalsink/connector/connectortest"
+	"vitalsink/connector/files"
+	"vitalsink/connector/synth"
+	"vitalsink/transforms"
+)
+
+// forgotten is a source, and people of whom one is to be erased.
+type forgotten struct {
+	*audited
+	victim synth.User
+	// Files of messages: of all, and of all but the victim.
+	all, others string
+	baseline    string // a warehouse that never knew of the victim
+	secret      secrets
+}
+
+// newForgotten has the messages that events are made of, and others that are
+// wrong in all ways, of the victim, of the others and of nobody.
+func newForgotten(t *testing.T, users, days int) *forgotten {
+	t.Helper()
+	a := newTold(t, users, days)
+	t.Setenv(keyVariable, "sk_us_standin")
+	f := &forgotten{audited: a, victim: a.people[1], all: filepath.Join(t.TempDir(), "all.ndjson"), others: filepath.Join(t.TempDir(), "others.ndjson")}
+	var theirs, rest []transforms.Message
+	var all, others []byte
+	enter := func(line []byte, m transforms.Message, isTheirs bool) {
+		all = append(append(all, line...), '\n')
+		if isTheirs {
+			theirs = append(theirs, m)
+			return
+		}
+		rest = append(rest, m)
+		others = append(append(others, line...), '\n')
+	}
+	for _, line := range mustLines(t, a.messages) {
+		m := files.ParseLine(line, time.Time{}, time.Time{})
+		body := plain(t, &m)
+		m.Data = body
+		enter(line, m, bytes.Contains(body, []byte(f.victim.ID)))
+	}
+	for i, u := range a.people {
+		for n, body := range spoilt(u) {
+			m := transforms.NewMessage(fmt.Sprintf("spoilt-%d-%d", i, n), "", a.population.Start, []byte(body))
+			line, err := files.AppendLine(nil, &m)
+			if err != nil {
+				t.Fatal(err)
+			}
+			m.Data = []byte(body)
+			enter(line, m, u.ID == f.victim.ID)
+		}
+	}
+	for name, text := range map[string][]byte{f.all: all, f.others: others} {
+		if err := os.WriteFile(name, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f.secret = without(secretsOf(theirs), secretsOf(rest))
+	f.secret.texts[f.victim.ID], f.secret.texts[strings.ToUpper(f.victim.ID)], f.secret.texts[f.victim.ClientUserID] = true, true, true
+	if len(theirs) < 100 || len(rest) < 100 || len(f.secret.texts) < 100 {
+		t.Fatalf("%d messages are the victim's, %d others', and %d texts are known", len(theirs), len(rest), len(f.secret.texts))
+	}
+	f.baseline = loadedBy(t, exitAttention, f.others)
+	return f
+}
+
+// plain is the JSON of a message.
+func plain(t testing.TB, m *transforms.Message) []byte {
+	t.Helper()
+	if !bytes.HasPrefix(m.Data, []byte{0x1f, 0x8b}) {
+		return m.Data
+	}
+	body, refused := transforms.Inflate(m.Data)
+	if refused != nil {
+		t.Fatal(refused)
+	}
+	return body
+}
+
+// without are secrets that others do not hold too, as times and providers.
+func without(s, others secrets) secrets {
+	for text := range others.texts {
+		delete(s.texts, text)
+	}
+	for number := range others.numbers {
+		delete(s.numbers, number)
+	}
+	return s
+}
+
+// spoilt are messages of somebody that cannot become rows, or name nobody in the
+// place where an event does.
+func spoilt(u synth.User) []string {
+	sample := `{"timestamp":"yesterday","value":1}`
+	return []string{
+		fmt.Sprintf(`{"event_type":"daily.data.heartrate.created","user_id":%q,"data":{"data":[%s`, u.ID, sample),
+		fmt.Sprintf(`{"event_type":"daily.data.heartrate.created","user_id":%q,"data":{"source":{"provider":"oura"},"data":[%s]}}`, u.ID, sample),
+		fmt.Sprintf(`{"event_type":"daily.data.sleep.created","user_id":null,"client_user_id":%q,"data":{"id":7}}`, u.ClientUserID),
+		fmt.Sprintf(`{"event_type":"team.note.created","data":{"about":%q,"of":"%s"}}`, strings.ToUpper(u.ID), strings.Repeat("x", 2000)),
+		fmt.Sprintf(`{"event_type":"daily.data.heartrate.created","user_id":%q,"data":{"source":{"provider":"whoop"},"data":[{"timestamp":"2026-11-01T00:00:00Z","value":61}]}}`, strings.ToUpper(u.ID)),
+	}
+}
+
+// loadedBy is a new file with messages.
+func loadedBy(t testing.TB, code int, messages string) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "loaded.duckdb")
+	loads(t, code, file, messages)
+	return file
+}
+
+// loads loads messages into a file, and returns what it says.
+func loads(t testing.TB, code int, file, messages string) string {
+	t.Helper()
+	var out, errs strings.Builder
+	if got := execute(t.Context(), []string{"load", messages, "--warehouse", "duckdb://" + file, "--json"}, streams{nil, &out, &errs}); got != code {
+		t.Fatalf("load exits with %d, want %d: %s%.2000s", got, code, out.String(), errs.String())
+	}
+	return out.String() + errs.String()
+}
+
+// erases runs an erase of the file, and returns what it says.
+func (f *forgotten) erases(t testing.TB, code int, args ...string) string {
+	t.Helper()
+	var out, errs strings.Builder
+	args = append([]string{"erase", "--warehouse", "duckdb://" + f.file, "--requested-by", "the test"}, args...)
+	if got := execute(t.Context(), args, streams{nil, &out, &errs}); got != code {
+		t.Fatalf("erase exits with %d, want %d: %s%.2000s", got, code, out.String(), errs.String())
+	}
+	if found := f.secret.in(errs.String() + out.String()); len(found) > 0 {
+		t.Errorf("erase tells %d secrets", len(found))
+	}
+	return out.String()
+}
+
+// rowsOf are all rows of a latest table as texts, in order.
+func rowsOf(t testing.TB, file, table, where string) []string {
+	t.Helper()
+	return queried(t, file, fmt.Sprintf(`SELECT T::VARCHAR FROM store.%s AS T %s ORDER BY 1`, table, where))
+}
+
+// isGone wants nothing of the victim in any table or log of a file, nor in its
+// bytes.
+func (f *forgotten) isGone(t *testing.T, file string) {
+	t.Helper()
+	for _, table := range queried(t, file, "SELECT table_name FROM information_schema.tables WHERE table_schema = 'store' ORDER BY 1") {
+		if found := f.secret.in(strings.Join(rowsOf(t, file, table, ""), "\n")); len(found) > 0 {
+			t.Errorf("%s holds %d secrets of who is erased, such as %.60q", table, len(found), found[0])
+		}
+	}
+	for _, name := range []string{file, file + ".wal"} {
+		raw, err := os.ReadFile(name)
+		if err != nil && !os.IsNotExist(err) {
+			t.Fatal(err)
+		}
+		for _, id := range []string{f.victim.ID, strings.ToUpper(f.victim.ID), f.victim.ClientUserID} {
+			if bytes.Contains(raw, []byte(id)) {
+				t.Errorf("the bytes of %s hold an id", filepath.Base(name))
+			}
+		}
+	}
+}
+
+// likeBaseline wants the rows of the others as if there had never been a victim.
+func (f *forgotten) likeBaseline(t *testing.T, file string) {
+	t.Helper()
+	for _, table := range mustCatalogue(t).Versioned() {
+		want, got := rowsOf(t, f.baseline, table.Name, ""), rowsOf(t, file, table.Name, "")
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: %d rows, want %d: other people's rows are not as they were (%.300s)", table.Name, len(got), len(want), cmp.Diff(want, got))
+		}
+	}
+}
+
+// TestErase: nothing of who is erased is left, and nothing brings it back, but
+// for lifting the erasure.
+func TestErase(t *testing.T) {
+	connectortest.Long(t)
+	f := newForgotten(t, 3, 2)
+	f.file = loadedBy(t, exitAttention, f.all)
+	if f.secret.in(strings.Join(rowsOf(t, f.file, "timeseries", ""), "\n")) == nil {
+		t.Fatal("nothing of the victim is there to be erased")
+	}
+
+	var counted, done erased
+	decode(t, f.erases(t, exitDone, "--user", f.victim.ID, "--dry-run", "--json"), &counted)
+	if counted.Outcome != outcomeCounted || counted.Removed.Latest == 0 {
+		t.Errorf("a dry run says %+v", counted)
+	}
+	decode(t, f.erases(t, exitDone, "--user", f.victim.ID, "--json"), &done)
+	if done.Outcome != outcomeComplete || done.Removed != counted.Removed || done.GoneAt == nil || len(done.People) != 1 {
+		t.Errorf("it removed %+v of %+v: %s", done.Removed, counted.Removed, done.Outcome)
+	}
+	f.isGone(t, f.file)
+	f.likeBaseline(t, f.file)
+	checkFile(t, f.file)
+
+	var again struct {
+		RowsErased int `json:"rows_erased"`
+	}
+	said := loads(t, exitAttention, f.file, f.all)
+	decode(t, strings.SplitN(said, "\n", 2)[0], &again)
+	if found := f.secret.in(said); len(found) > 0 || again.RowsErased == 0 {
+		t.Errorf("to load it all again says %d secrets, %d rows erased", len(found), again.RowsErased)
+	}
+	f.isGone(t, f.file)
+	f.likeBaseline(t, f.file)
+
+	f.comesBackByNoJob(t)
+	if out := f.erases(t, exitDone, "--list", "--user", f.victim.ID); !strings.Contains(out, "the test") || strings.Count(out, "\n") != 2 {
+		t.Errorf("the list says %s", out)
+	}
+	f.erases(t, exitDone, "--lift", "--user", f.victim.ID)
+	loads(t, exitAttention, f.file, f.all)
+	if f.secret.in(strings.Join(rowsOf(t, f.file, "timeseries", ""), "\n")) == nil {
+		t.Error("after the erasure is lifted nothing comes back")
+	}
+}
+
+// comesBackByNoJob fetches and repairs all that there is of everybody.
+func (f *forgotten) comesBackByNoJob(t *testing.T) {
+	t.Helper()
+	h := &history{Server: f.Server, population: f.population}
+	var lines []string
+	for held, err := range f.population.Records(t.Context(), mustCatalogue(t)) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines = append(lines, h.announce(t, mustCatalogue(t), held)...)
+	}
+	announced := filepath.Join(t.TempDir(), "announced.ndjson")
+	if err := os.WriteFile(announced, []byte(strings.Join(lines, "")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	loads(t, exitDone, f.file, announced)
+	into := "duckdb://" + f.file
+	said := h.backfills(t, exitDone, "--warehouse", into, "--json")
+	said += h.backfills(t, exitDone, "--warehouse", into, "--json", "--all-users", "--from", f.population.Start.Format(time.DateOnly), "--to", time.Now().UTC().Format(time.DateOnly), "--resource", "sleep")
+	if found := f.secret.in(said); len(found) > 0 {
+		t.Errorf("backfill tells %d secrets", len(found))
+	}
+	if r := f.reconciles(t, exitDone, "--repair", "--delete-extra"); r.Users != len(f.people)-1 {
+		t.Errorf("reconcile compared %d users, want %d", r.Users, len(f.people)-1)
+	}
+	f.isGone(t, f.file)
+	checkFile(t, f.file)
+}
+
+func decode(t testing.TB, text string, into any) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(text), into); err != nil {
+		t.Fatalf("%v: %.500s", err, text)
+	}
+}
+
+// TestEraseKilled: killed at any moment and started again, an erasure comes to
+// its end, and the others' rows are as they were.
+func TestEraseKilled(t *testing.T) {
+	connectortest.Long(t)
+	t.Parallel()
+	f := newForgotten(t, 3, 1)
+	f.file = loadedBy(t, exitAttention, f.all)
+	w := &world{file: f.file}
+	dice := rand.New(rand.NewPCG(1, 2))
+	kills := 0
+	for try := 0; ; try++ {
+		p := w.local("erase", "--user", f.victim.ID, "--json")
+		p.start(t)
+		ended := make(chan error, 1)
+		go func() { ended <- p.Wait() }()
+		killing := time.After(time.Duration(dice.IntN(1+100*(try+1))) * time.Millisecond)
+		select {
+		case <-killing:
+			_ = p.Process.Kill()
+			<-ended
+		case <-ended:
+		}
+		if status := p.ProcessState.Sys().(syscall.WaitStatus); !status.Signaled() {
+			if p.ProcessState.ExitCode() != exitDone {
+				t.Fatalf("it ends with %d: %s", p.ProcessState.ExitCode(), p.wrote.String())
+			}
+			break
+		}
+		kills++
+	}
+	t.Logf("killed %d times", kills)
+	f.isGone(t, f.file)
+	f.likeBaseline(t, f.file)
+	checkFile(t, f.file)
+	var list struct {
+		Erasures []struct{ CompletedAt *time.Time }
+	}
+	decode(t, f.erases(t, exitDone, "--list", "--json"), &list)
+	if kills == 0 || len(list.Erasures) != 1 {
+		t.Errorf("killed %d times, %d erasures are on record, want 1", kills, len(list.Erasures))
+	}
+}
+
+// TestEraseBeside: while a service receives everything once more, one of the
+// people is erased. In the end nothing of theirs is in BigQuery's tables and
+// logs; the others' rows are as they were.
+func TestEraseBeside(t *testing.T) {
+	connectortest.Long(t)
+	t.Parallel()
+	f, w := newForgotten(t, 3, 1), newWorld(t)
+	r := w.run(t, demoSubscription, w.remote)
+	lines := mustLines(t, f.all)
+	if err := w.publishOver(t, lines, time.Second); err != nil {
+		t.Fatal(err)
+	}
+	w.settle(t, r)
+	sent := make(chan error, 1)
+	go func() { sent <- w.publishOver(t, lines, 10*time.Second) }()
+	p := w.remote("erase", "--user", f.victim.ID, "--settle", "3s", "--json")
+	p.start(t)
+	if err := p.Wait(); err != nil {
+		t.Errorf("erase: %v: %s", err, p.wrote.String())
+	}
+	if err := <-sent; err != nil {
+		t.Fatal(err)
+	}
+	w.settle(t, r)
+	r.terminate(t)
+	w.bigQuery.fold(t)
+	f.likeBaseline(t, w.bigQuery.copied(t)) // whatever the service did not know
+	swept := w.remote("erase", "--sweep", "--settle", "0s", "--json")
+	swept.start(t)
+	if err := swept.Wait(); err != nil {
+		t.Errorf("erase --sweep: %v: %s", err, swept.wrote.String())
+	}
+	f.likeBaseline(t, w.bigQuery.copied(t))
+	for _, table := range mustCatalogue(t).Versioned() {
+		for _, name := range []string{table.Name, table.Name + "_log"} {
+			var text strings.Builder
+			for _, row := range w.bigQuery.query(t, "SELECT * FROM "+name) {
+				fmt.Fprintln(&text, row...)
+			}
+			if found := f.secret.in(text.String()); len(found) > 0 {
+				t.Errorf("%s holds %d secrets of who is erased, such as %.60q", name, len(found), found[0])
+			}
+		}
+	}
+	if found := f.secret.in(p.wrote.String() + r.wrote.String() + swept.wrote.String()); len(found) > 0 {
+		t.Errorf("the outputs tell %d secrets, such as %.60q", len(found), found[0])
+	}
+	check := w.remote("check")
+	check.start(t)
+	if err := check.Wait(); err != nil {
+		t.Errorf("check: %v: %s", err, check.wrote.String())
+	}
+}
