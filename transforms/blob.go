@@ -20,7 +20,8 @@ type inflater struct {
 
 // body is the message's JSON, valid until the next call. The attributes
 // decide; the bytes are looked at too, because a gzip'd body whose attribute
-// got lost is still a gzip'd body.
+// got lost is still a gzip'd body. Of one that is refused it is what could be
+// decompressed.
 func (z *inflater) body(m *Message) ([]byte, *Refusal) {
 	switch m.attribute(AttrBlobType, "blob_type") {
 	case "", "null", "json":
@@ -60,10 +61,10 @@ func (z *inflater) inflate(data []byte) ([]byte, *Refusal) {
 		_, err = io.Copy(&z.buf, io.LimitReader(z.zr, MaxBody+1))
 	}
 	if err != nil {
-		return nil, Refuse(BadGzip, "", "%s after %d bytes", gzipFault(err), z.buf.Len())
+		return z.buf.Bytes(), Refuse(BadGzip, "", "%s after %d bytes", gzipFault(err), z.buf.Len())
 	}
 	if z.buf.Len() > MaxBody {
-		return nil, Refuse(TooLarge, "", "the body decompresses to more than %d bytes", MaxBody)
+		return z.buf.Bytes(), Refuse(TooLarge, "", "the body decompresses to more than %d bytes", MaxBody)
 	}
 	return z.buf.Bytes(), nil
 }

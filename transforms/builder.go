@@ -118,9 +118,9 @@ func (b *Builder) values(i int, d *Decoded) {
 	switch {
 	case len(cells) == 0:
 		into.repeatCell(d.Rows, c, missing)
-	case len(cells) == d.Rows && d.RowsQuarantined == 0 && into.alike(cells):
+	case len(cells) == d.Rows && d.Rows == d.RowsDecoded && into.alike(cells):
 		into.repeatCell(d.Rows, c, &cells[0])
-	case len(cells) == d.Rows && d.RowsQuarantined == 0 && into.size > 0:
+	case len(cells) == d.Rows && d.Rows == d.RowsDecoded && into.size > 0:
 		into.appendNumbers(cells)
 	default:
 		d.reader.eachRow(i, func(row int32, v *cell) {

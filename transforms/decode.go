@@ -22,11 +22,15 @@ const (
 	PartlyQuarantined                // some rows, the others are in quarantine
 	Quarantined                      // no row
 	Empty                            // valid, but there are no rows in it
+	// Erased is what Erase dropped in full. It is no outcome of its own in the
+	// registry: there it is empty, and its rows are erased.
+	Erased
 )
 
-// String is the outcome as the registry's columns and the metrics name it.
+// String is the outcome as the metrics and, but for Erased, the registry's
+// columns name it.
 func (o Outcome) String() string {
-	return [...]string{"landed", "partly_quarantined", "quarantined", "empty"}[o]
+	return [...]string{"landed", "partly_quarantined", "quarantined", "empty", "erased"}[o]
 }
 
 // Decoder reads messages. It is not safe for concurrent use.
@@ -56,22 +60,23 @@ type Decoded struct {
 	Resource string
 	// Rows that can be appended to Table's log.
 	Rows int
-	// RowsDecoded were found: Rows plus RowsQuarantined.
-	RowsDecoded, RowsQuarantined int
+	// RowsDecoded were found: Rows plus RowsQuarantined plus RowsErased.
+	RowsDecoded, RowsQuarantined, RowsErased int
 	// Clamped says that the version time lay too far in the future.
 	Clamped bool
 	// Late says that a row's partition date is old, or missing.
 	Late bool
 
-	message *Message
-	who     identity
-	version version
-	body    []byte
-	rt      *route
-	reader  *reader
-	refused []Refusal
-	user    []byte
-	bytes   int // that the rows take in Arrow, about
+	message  *Message
+	who      identity
+	version  version
+	body     []byte
+	unzipped []byte // what there is of a body that is refused
+	rt       *route
+	reader   *reader
+	refused  []Refusal
+	user     []byte
+	bytes    int // that the rows take in Arrow, about
 }
 
 // deletes tells whether the rows are tombstones.
@@ -111,6 +116,7 @@ func (d *Decoder) decode(m *Message) error {
 	}
 	body, refused := d.zip.body(m)
 	if refused != nil {
+		d.out.unzipped = body
 		return refused
 	}
 	d.out.body = bytes.Trim(body, " \t\r\n") // the white space of JSON

@@ -93,11 +93,17 @@ func decode(t tb, body string, edits ...func(*transforms.Message)) outcome {
 // are the rows that the warehouse does not take.
 func decodeWith(t tb, decoder *transforms.Decoder, m *transforms.Message, refused ...int32) outcome {
 	t.Helper()
-	mem := memory.NewCheckedAllocator(memory.DefaultAllocator)
 	d := decoder.Decode(m)
 	if len(refused) > 0 {
 		d.RefuseRows(refused)
 	}
+	return outcomeOf(t, d)
+}
+
+// outcomeOf appends what was decoded.
+func outcomeOf(t tb, d *transforms.Decoded) outcome {
+	t.Helper()
+	mem := memory.NewCheckedAllocator(memory.DefaultAllocator)
 	o := outcome{Decoded: *d, refusals: append([]transforms.Refusal{}, d.Refusals()...)}
 	o.build(t, mem, d)
 	if len(o.refusals) > 0 {
@@ -198,8 +204,8 @@ func valueAt(a arrow.Array, i int) any {
 // says which.
 func checkBooks(t tb, o outcome) {
 	t.Helper()
-	if o.RowsDecoded != o.Rows+o.RowsQuarantined {
-		t.Errorf("decoded %d rows = %d rows + %d in quarantine?", o.RowsDecoded, o.Rows, o.RowsQuarantined)
+	if o.RowsDecoded != o.Rows+o.RowsQuarantined+o.RowsErased {
+		t.Errorf("decoded %d rows = %d rows + %d in quarantine + %d erased?", o.RowsDecoded, o.Rows, o.RowsQuarantined, o.RowsErased)
 	}
 	for _, r := range o.refusals {
 		if r.Reason == transforms.DecoderFault {
@@ -212,6 +218,8 @@ func checkBooks(t tb, o outcome) {
 		want = transforms.PartlyQuarantined
 	case len(o.refusals) > 0:
 		want = transforms.Quarantined
+	case o.Outcome == transforms.Erased && o.RowsErased == o.RowsDecoded: // refused as a whole, it had none
+		want = transforms.Erased
 	case o.Rows == 0:
 		want = transforms.Empty
 	}

@@ -42,7 +42,7 @@ func (d *Decoded) settle(rt *route) {
 
 // RefuseRows sends rows to quarantine that are valid, but that the warehouse
 // does not take. They are named by their positions in the message, with which
-// their versions end.
+// their versions end. If other rows of the message were erased, so are these.
 func (d *Decoded) RefuseRows(positions []int32) {
 	for _, row := range positions {
 		d.reader.refuseRow(row, Refusal{
@@ -50,6 +50,10 @@ func (d *Decoded) RefuseRows(positions []int32) {
 		})
 	}
 	d.refused = d.reader.refused
+	if d.RowsErased > 0 { // see Erase
+		d.RowsErased += len(d.refused)
+		d.forgetRefused()
+	}
 	if !d.rt.plan.samples() && len(d.refused) > 0 {
 		d.refuseAll(&d.refused[0])
 		return
@@ -61,10 +65,12 @@ func (d *Decoded) RefuseRows(positions []int32) {
 func (d *Decoded) sum() {
 	slices.SortFunc(d.refused, func(a, b Refusal) int { return cmp.Compare(a.index, b.index) })
 	d.RowsQuarantined = len(d.refused)
-	d.Rows = d.RowsDecoded - d.RowsQuarantined
+	d.Rows = d.RowsDecoded - d.RowsQuarantined - d.RowsErased
 	switch {
 	case d.RowsDecoded == 0:
 		d.Outcome = Empty
+	case d.RowsDecoded == d.RowsErased:
+		d.Outcome, d.Late = Erased, false
 	case d.Rows == 0:
 		d.Outcome = Quarantined
 	case d.RowsQuarantined > 0:
