@@ -18,7 +18,6 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 
-	"vitalsink/connector"
 	"vitalsink/connector/backfill"
 	"vitalsink/connector/bigquery"
 	"vitalsink/connector/duckdb"
