@@ -35,7 +35,11 @@ func (w *Warehouse) Compact(ctx context.Context) error {
 	if w.open != s {
 		return errReopened
 	}
-	err = s.compact(ctx, w.config.Path)
+	if path, linkErr := filepath.EvalSymlinks(w.config.Path); linkErr == nil {
+		err = s.compact(ctx, path, w.config.Path+".wal")
+	} else {
+		err = linkErr
+	}
 	// Whichever file has the name now is opened, and what is left beside it goes.
 	// Until here the lock of the old one has kept other processes from both.
 	w.open = nil
@@ -59,7 +63,11 @@ func openClean(ctx context.Context, cfg Config) (*store, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := removeCompact(cfg.Path); err != nil {
+	path, err := filepath.EvalSymlinks(cfg.Path)
+	if err == nil {
+		err = removeCompact(path)
+	}
+	if err != nil {
 		return nil, errors.Join(err, s.close())
 	}
 	return s, nil
@@ -73,9 +81,9 @@ func explainRoom(err error) error {
 	return explain(err)
 }
 
-// compact puts a new file in the place of the one that is open. Nobody else uses
-// that.
-func (s *store) compact(ctx context.Context, path string) error {
+// compact puts a new file in the place of the one that is open, and has a
+// journal. Nobody else uses that.
+func (s *store) compact(ctx context.Context, path, journal string) error {
 	if err := removeCompact(path); err != nil {
 		return err
 	}
@@ -84,12 +92,12 @@ func (s *store) compact(ctx context.Context, path string) error {
 	if _, err := s.folds.ExecContext(ctx, "CHECKPOINT"); err != nil {
 		return err
 	}
-	if err := s.copyTo(ctx, compactOf(path)); err != nil {
+	if err := s.copyTo(ctx, path, compactOf(path)); err != nil {
 		return err
 	}
-	for _, journal := range []string{compactOf(path) + ".wal", path + ".wal"} {
-		if info, err := os.Stat(journal); err == nil && info.Size() > 0 {
-			return fmt.Errorf("%s is not empty: the file could not be written in full", filepath.Base(journal))
+	for _, name := range []string{compactOf(path) + ".wal", journal} {
+		if info, err := os.Stat(name); err == nil && info.Size() > 0 {
+			return fmt.Errorf("%s is not empty: the file could not be written in full", filepath.Base(name))
 		} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
@@ -103,10 +111,18 @@ func (s *store) compact(ctx context.Context, path string) error {
 	return syncPath(filepath.Dir(path)) // the new name is to survive a power cut
 }
 
-// copyTo copies all there is into a new file. After an error the transaction may
+// copyTo copies all there is in the file, from, into a new one, to. After an error the transaction may
 // be there still, and the file: the store is to be closed.
-func (s *store) copyTo(ctx context.Context, path string) error {
-	if _, err := s.folds.ExecContext(ctx, "ATTACH "+literal(path)+" AS "+compacted); err != nil {
+func (s *store) copyTo(ctx context.Context, from, to string) error {
+	if _, err := s.folds.ExecContext(ctx, "ATTACH "+literal(to)+" AS "+compacted); err != nil {
+		return err
+	}
+	// Who may read the old file may read the new one, and nobody else.
+	info, err := os.Stat(from)
+	if err == nil {
+		err = os.Chmod(to, info.Mode().Perm())
+	}
+	if err != nil {
 		return err
 	}
 	if _, err := s.folds.ExecContext(ctx, fmt.Sprintf("COPY FROM DATABASE %s TO %s", ident(s.database), compacted)); err != nil {
