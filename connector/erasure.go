@@ -21,6 +21,8 @@ type Erased map[string]bool
 // Has tells whether a person is erased.
 func (e Erased) Has(userID string) bool { return len(e) > 0 && e[UserHash(userID)] }
 
+func (e Erased) hasBytes(userID []byte) bool { return e.Has(string(userID)) }
+
 // Entries of the record of an erasure.
 const (
 	EntryErase      = "erase"      // the person is erased from here on
