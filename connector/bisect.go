@@ -121,9 +121,7 @@ func (s *bisection) decodeAgain(decoder *transforms.Decoder, quarantine *openBat
 	refused, first := s.refused, 0
 	for _, m := range s.open.messages {
 		d := decoder.Decode(&m.Message)
-		if len(m.erased) > 0 {
-			d.Erase(m.erased.hasBytes)
-		}
+		m.erased.Drop(d)
 		first += d.Rows
 		var positions []int32
 		for ; len(refused) > 0 && refused[0] < first; refused = refused[1:] {
