@@ -121,6 +121,7 @@ func (s *bisection) decodeAgain(decoder *transforms.Decoder, quarantine *openBat
 	refused, first := s.refused, 0
 	for _, m := range s.open.messages {
 		d := decoder.Decode(&m.Message)
+		m.erased.Drop(d)
 		first += d.Rows
 		var positions []int32
 		for ; len(refused) > 0 && refused[0] < first; refused = refused[1:] {
@@ -129,7 +130,9 @@ func (s *bisection) decodeAgain(decoder *transforms.Decoder, quarantine *openBat
 		if positions != nil {
 			d.RefuseRows(positions)
 			m.note(d)
-			part{quarantine, true}.add(m, d)
+			if len(d.Refusals()) > 0 { // else they are erased
+				part{quarantine, true}.add(m, d)
+			}
 		}
 		if d.Outcome != transforms.Quarantined {
 			books.count(d)

@@ -5,6 +5,8 @@ import (
 	"encoding/hex"
 	"strings"
 	"time"
+
+	"vitalsink/transforms"
 )
 
 // UserHash is how a person stands in the table erasures: the SHA-256 of the
@@ -20,6 +22,13 @@ type Erased map[string]bool
 
 // Has tells whether a person is erased.
 func (e Erased) Has(userID string) bool { return len(e) > 0 && e[UserHash(userID)] }
+
+// Drop drops what of a message is theirs.
+func (e Erased) Drop(d *transforms.Decoded) {
+	if len(e) > 0 {
+		d.Erase(func(userID []byte) bool { return e.Has(string(userID)) })
+	}
+}
 
 // Entries of the record of an erasure.
 const (

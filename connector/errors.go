@@ -25,6 +25,8 @@ var (
 	// ErrBudget: what is left of the bytes that may be billed in a day is too
 	// little. Tomorrow there are others; fewer batches may need less.
 	ErrBudget = errors.New("too little is left of the bytes that may be billed in a day")
+	// ErrErased: somebody was asked for by name who is erased.
+	ErrErased = errors.New("that user is erased; to have the data again, undo it with vitalsink erase --lift")
 	// ErrGivenUp: an Ingest could not commit a batch within GiveUp. What it
 	// had in hand is neither acknowledged nor given back.
 	ErrGivenUp = errors.New("a batch could not be committed for too long")

@@ -33,6 +33,10 @@ const (
 // and lane. A full or old batch is committed while the next one fills; what
 // all of them hold is bounded. A message is acknowledged when every batch
 // that holds a part of it is committed.
+//
+// What is of people who are erased is dropped: the list is read when Run begins,
+// and every 5 minutes. A message of which nothing is left is acknowledged with
+// a batch that counts its rows as erased.
 type Ingest struct {
 	Warehouse Warehouse
 	Catalogue *schemas.Catalogue
@@ -66,11 +70,12 @@ type Ingest struct {
 	// Metrics are told what happens. Optional.
 	Metrics *Metrics
 
-	once  sync.Once
-	held  *budget
-	hand  hand
-	gate  *gate
-	tally tally
+	once   sync.Once
+	held   *budget
+	hand   hand
+	gate   *gate
+	tally  tally
+	roster roster
 }
 
 // Run receives from the source until it is exhausted or ctx is done, and
@@ -80,6 +85,7 @@ func (in *Ingest) Run(ctx context.Context, source Source) error {
 	in.once.Do(in.setDefaults)
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
+	defer in.roster.keep(ctx, in.Warehouse, in.Log)()
 	g, gctx := errgroup.WithContext(ctx)
 	// Not closed at the end: a source that had to be left alone may still try
 	// to deliver, and is refused then.
@@ -226,9 +232,9 @@ func (in *Ingest) commitBatch(ctx context.Context, b *Batch, open *openBatch) er
 	}
 	in.tally.add(b, open.reasons)
 	in.Metrics.committed(b, open)
-	if b.Table.Name == schemas.QuarantineTable {
+	if b.Table.Name == schemas.QuarantineTable && open.refused > 0 {
 		in.Log.Warn("messages went to quarantine, in full or in part; query the view quarantine for each",
-			"messages", len(open.messages), "reasons", open.reasons)
+			"messages", open.refused, "reasons", open.reasons)
 	}
 	in.Log.Debug("batch committed", "batch", b.ID, "table", b.Table.Name, "rows", b.Books.Rows)
 	return nil

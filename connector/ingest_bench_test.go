@@ -23,6 +23,8 @@ type discard struct{ connector.Warehouse }
 
 func (discard) Append(context.Context, *connector.Batch) error { return nil }
 
+func (discard) Erased(context.Context) (connector.Erased, error) { return nil, nil }
+
 // repeated is a source of the same messages, again and again. As every door it
 // delivers from several goroutines: one a processor, the least that any has.
 type repeated struct {

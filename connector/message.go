@@ -21,6 +21,7 @@ type Message struct {
 	hand     *hand
 	open     atomic.Int32 // batches that hold a part of it
 	failed   atomic.Bool
+	erased   Erased // the list that was in force
 	mu       sync.Mutex
 	outcome  transforms.Outcome
 	refused  []int32

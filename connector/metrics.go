@@ -35,7 +35,7 @@ func NewMetrics(meter metric.Meter) (*Metrics, error) {
 	k := kit{meter: meter}
 	m := &Metrics{
 		messages: k.counter("vitalsink.messages.received",
-			"Messages decoded, by outcome: landed, partly_quarantined, quarantined, empty."),
+			"Messages decoded, by outcome: landed, partly_quarantined, quarantined, empty, erased."),
 		rows: k.counter("vitalsink.rows",
 			"Rows by table and outcome: appended, and then applied, superseded, stale or erased by a fold."),
 		quarantined: k.counter("vitalsink.quarantined", "Messages and samples refused, by reason."),

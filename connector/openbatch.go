@@ -16,6 +16,7 @@ type openBatch struct {
 	builder  *transforms.Builder
 	messages []*Message
 	books    Books
+	refused  int // messages, in full or in part
 	reasons  map[transforms.Reason]int
 	received time.Time // when the oldest message was
 	held     int64     // bytes of the messages
@@ -43,6 +44,7 @@ func (p part) add(m *Message, d *transforms.Decoded) int64 {
 	}
 	if p.refused {
 		b.builder.AppendQuarantine(d)
+		b.refused++
 		for _, why := range d.Refusals() {
 			b.reasons[why.Reason]++
 		}
@@ -67,7 +69,7 @@ func (b *Books) count(d *transforms.Decoded) {
 		b.MessagesPartlyQuarantined++
 	case transforms.Quarantined:
 		b.MessagesQuarantined++
-	case transforms.Empty:
+	case transforms.Empty, transforms.Erased:
 		b.MessagesEmpty++
 	}
 	b.RowsDecoded += d.RowsDecoded
@@ -75,6 +77,7 @@ func (b *Books) count(d *transforms.Decoded) {
 		b.RowsDecoded -= d.Rows // they tell of rows that quarantine is rid of, they are none
 	}
 	b.RowsQuarantined += d.RowsQuarantined
+	b.RowsErased += d.RowsErased
 	if d.Clamped {
 		b.VersionsClamped++
 	}

@@ -22,6 +22,7 @@ type worker struct {
 	filling      int // messages
 	fillingBytes int64
 	due          *time.Timer
+	known        known
 }
 
 type batchKey struct {
@@ -41,6 +42,7 @@ func newWorker(in *Ingest, messages <-chan *Message, exhausted <-chan struct{}, 
 	return &worker{
 		in: in, decoder: d, messages: messages, exhausted: exhausted, commits: commits,
 		pressed: make(chan struct{}, 1), open: map[batchKey]*openBatch{}, due: due,
+		known: known{roster: &in.roster},
 	}, nil
 }
 
@@ -90,6 +92,9 @@ func (w *worker) take(ctx context.Context, m *Message) {
 		}
 	}
 	d := w.decoder.Decode(&m.Message)
+	if w.known.refresh(m) {
+		d.Erase(w.known.has)
+	}
 	m.note(d)
 	w.in.Metrics.received(d)
 	parts := w.parts(d)
@@ -122,15 +127,20 @@ func (w *worker) reached(n, limit int64) bool {
 // what is refused of it.
 func (w *worker) parts(d *transforms.Decoded) []part {
 	var parts []part
+	quarantine := w.in.Catalogue.Table(schemas.QuarantineTable)
 	if d.Outcome != transforms.Quarantined {
 		lane := Recent
 		if d.Late {
 			lane = Late
 		}
-		parts = append(parts, part{w.batchOf(d.Table, lane), false})
+		table := d.Table
+		if table == nil { // it is erased, and would have been refused
+			table = quarantine
+		}
+		parts = append(parts, part{w.batchOf(table, lane), false})
 	}
 	if len(d.Refusals()) > 0 {
-		parts = append(parts, part{w.batchOf(w.in.Catalogue.Table(schemas.QuarantineTable), Recent), true})
+		parts = append(parts, part{w.batchOf(quarantine, Recent), true})
 	}
 	return parts
 }

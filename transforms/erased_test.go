@@ -216,13 +216,16 @@ func TestEraseTombstones(t *testing.T) {
 	var rows []map[string]any
 	for _, user := range []string{other, someone, other, someone} {
 		rows = append(rows, map[string]any{"user_id": user, "id": fmt.Sprint("s", len(rows))})
+		if user == someone {
+			rows[len(rows)-1]["created_at"] = noon
+		}
 	}
 	m, err := transforms.Tombstones("t1", published(), catalogue().Table("sleep"), rows)
 	if err != nil {
 		t.Fatal(err)
 	}
 	o := eraseWith(t, newDecoder(t), &m, map[string]bool{someone: true})
-	if o.Outcome != transforms.Landed || o.RowsErased != 2 || len(o.rows) != 2 || o.rows[0]["id"] != "s0" || o.rows[1]["id"] != "s2" {
+	if o.Outcome != transforms.Landed || o.RowsErased != 2 || len(o.rows) != 2 || o.rows[0]["id"] != "s0" || o.rows[1]["id"] != "s2" || o.noDay != 2 || o.rows[0]["created_at"] != nil {
 		t.Errorf("outcome %v, %d erased, left: %v", o.Outcome, o.RowsErased, o.rows)
 	}
 	o = eraseWith(t, newDecoder(t), &m, map[string]bool{someone: true}, 2)
@@ -236,6 +239,23 @@ func TestEraseTombstones(t *testing.T) {
 	}
 	if o = eraseWith(t, newDecoder(t), &m, map[string]bool{someone: true}); o.Outcome != transforms.Landed || len(o.rows) != 1 {
 		t.Errorf("a tombstone that is of nobody: outcome %v", o.Outcome)
+	}
+}
+
+// TestEraseBeside: of a message whose samples are of several people nothing is
+// refused if one of them is erased: quarantine would have all of its bytes.
+func TestEraseBeside(t *testing.T) {
+	body := `{"event_type":"daily.data.glucose.created","data":[` + at(noon, `"user_id":"u1"`) + `,` + at("2026-03-02T12:01:00Z", `"user_id":"u9"`) +
+		`,` + at("?", `"user_id":"u1"`) + `,` + at("2026-03-02T12:02:00Z", `"user_id":"u1"`) + `]}`
+	for _, refused := range [][]int32{nil, {3}} {
+		o := eraseWith(t, newDecoder(t), message(body), map[string]bool{"u9": true}, refused...)
+		if o.Outcome != transforms.Landed || o.RowsErased != 2+len(refused) || len(o.rows) != 2-len(refused) || len(o.refusals) > 0 {
+			t.Errorf("outcome %v, %d erased, %d left, refused: %v", o.Outcome, o.RowsErased, len(o.rows), o.refusals)
+		}
+	}
+	o := eraseWith(t, newDecoder(t), message(body), map[string]bool{"u1": true, "u9": true})
+	if o.Outcome != transforms.Erased || o.RowsErased != 4 {
+		t.Errorf("all are erased: outcome %v, %d erased", o.Outcome, o.RowsErased)
 	}
 }
 

@@ -75,6 +75,9 @@ type Backfill struct {
 	Publisher connector.Publisher // Required, unless DryRun.
 	Catalogue *schemas.Catalogue  // Required.
 	Log       *slog.Logger        // Required.
+	// Erased are people who are not asked for; to ask for one by name is
+	// connector.ErrErased. It may change between passes. Optional.
+	Erased connector.Erased
 	// Parallel is how many resources of people are fetched at once. Optional,
 	// default 4.
 	Parallel int

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -33,6 +34,11 @@ func (f *Filter) wants(n *connector.Notice, resource string) bool {
 // answered now is left to the next time; Result tells how many.
 func (b *Backfill) Drain(ctx context.Context, notices Notices, filter Filter) error {
 	b.once.Do(b.setDefaults)
+	for i, id := range filter.Users {
+		if b.Erased.Has(id) {
+			return fmt.Errorf("user %d of %d that were named: %w", i+1, len(filter.Users), connector.ErrErased)
+		}
+	}
 	if err := b.beginPass(ctx); err != nil {
 		return err
 	}
@@ -42,12 +48,22 @@ func (b *Backfill) Drain(ctx context.Context, notices Notices, filter Filter) er
 			return err
 		}
 		after = users[len(users)-1]
+		users = b.notErased(users, &filter)
 		for chunk := range slices.Chunk(users, chunkUsers) {
 			if err := b.drainChunk(ctx, notices, filter, chunk); err != nil {
 				return err
 			}
 		}
 	}
+}
+
+// notErased are those of some users who are not erased.
+func (b *Backfill) notErased(users []string, filter *Filter) []string {
+	left := slices.DeleteFunc(slices.Clone(users), b.Erased.Has)
+	if len(filter.Users) == 0 { // else they were not wanted anyway
+		b.tally.add(func(r *Result) { r.Erased += len(users) - len(left) })
+	}
+	return left
 }
 
 // beginPass forgets what the pass before logged, and what it answered, but for

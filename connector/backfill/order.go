@@ -89,6 +89,9 @@ func (b *Backfill) peopleOf(ctx context.Context, ids []string) (people []connect
 		if slices.Contains(ids[:i], id) {
 			continue
 		}
+		if b.Erased.Has(id) {
+			return nil, fmt.Errorf("user %d of %d that were named: %w", i+1, len(ids), connector.ErrErased)
+		}
 		p, err := b.Directory.Person(ctx, id)
 		if err != nil {
 			return nil, fmt.Errorf("user %d of %d that were named: %w", i+1, len(ids), err)
@@ -101,6 +104,10 @@ func (b *Backfill) peopleOf(ctx context.Context, ids []string) (people []connect
 	for p, err := range b.Directory.People(ctx) {
 		if err != nil {
 			return nil, err
+		}
+		if b.Erased.Has(p.UserID) {
+			b.tally.add(func(r *Result) { r.Erased++ })
+			continue
 		}
 		people = append(people, p)
 	}

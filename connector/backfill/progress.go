@@ -8,6 +8,7 @@ import (
 // Result is what a Backfill has done so far.
 type Result struct {
 	Users    int `json:"users"`    // for whom there is something to do, as far as that is known
+	Erased   int `json:"erased"`   // people who were left out, for they are erased
 	Notices  int `json:"notices"`  // announcements of Junction's to be answered
 	Answered int `json:"answered"` // of them; what was recorded without fetching included
 	Foreign  int `json:"foreign"`  // announced for other teams, and left alone

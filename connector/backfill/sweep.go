@@ -32,6 +32,9 @@ func (b *Backfill) Sweep(ctx context.Context, notices Notices) error {
 	table := b.Catalogue.Table(schemas.SamplesTable)
 	byTime := map[time.Time][]map[string]any{}
 	for _, l := range leftovers {
+		if b.Erased.Has(l.UserID) {
+			continue
+		}
 		byTime[l.FetchedAt] = append(byTime[l.FetchedAt], map[string]any{"user_id": l.UserID, "workout_id": l.WorkoutID, "index": l.Index})
 	}
 	for at, rows := range byTime {

@@ -9,6 +9,7 @@ import (
 type Result struct {
 	Users     int `json:"users"`      // there are, as far as they are wanted
 	UsersDone int `json:"users_done"` // were looked at, in this process or one before
+	Erased    int `json:"erased"`     // users who were left out, for they are erased
 	UserDays  int `json:"user_days"`  // days of users that were looked at
 	// Units are resources of users that the source was asked for; what was looked
 	// at twice counts twice. Of them Failed were not answered, and Absent the

@@ -105,6 +105,9 @@ type Reconcile struct {
 	Share float64
 	// Users, by their ids, and Resources are compared; none for all.
 	Users, Resources []string
+	// Erased are people who are not compared: of them nothing is missing, and
+	// nothing too much. To name one of them is connector.ErrErased. Optional.
+	Erased connector.Erased
 	// Settle is how long after the first look the second is: twice as long as an
 	// event needs, at the most, from the source into the log.
 	Settle time.Duration
@@ -221,13 +224,21 @@ func (r *Reconcile) Run(ctx context.Context) (*Report, error) {
 
 // people are those who are compared, in the order of their hashes.
 func (r *Reconcile) people(ctx context.Context) (all []connector.Person, err error) {
+	if slices.ContainsFunc(r.Users, r.Erased.Has) {
+		return nil, connector.ErrErased
+	}
 	for p, err := range r.Directory.People(ctx) {
 		if err != nil {
 			return nil, err
 		}
-		if len(r.Users) == 0 || slices.Contains(r.Users, p.UserID) {
-			all = append(all, p)
+		if len(r.Users) > 0 && !slices.Contains(r.Users, p.UserID) {
+			continue
 		}
+		if r.Erased.Has(p.UserID) {
+			r.progress.add(func(p *Result) { p.Erased++ })
+			continue
+		}
+		all = append(all, p)
 	}
 	slices.SortFunc(all, func(a, b connector.Person) int { return strings.Compare(hashOf(a.UserID), hashOf(b.UserID)) })
 	if len(all) < len(slices.Compact(slices.Sorted(slices.Values(r.Users)))) {

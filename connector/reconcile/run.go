@@ -268,7 +268,7 @@ func (r *Reconcile) end(ctx context.Context, failed error) (*Report, error) {
 	report.sum()
 	now := r.Result()
 	report.Earliest = r.earliest
-	report.Users, report.UsersDone, report.LeftOut = now.Users, now.UsersDone, now.LeftOut
+	report.Users, report.UsersDone, report.Erased, report.LeftOut = now.Users, now.UsersDone, now.Erased, now.LeftOut
 	report.Requests, report.Bytes = r.allSpent()
 	switch {
 	case failed != nil:

@@ -52,11 +52,12 @@ type Replay struct {
 
 // Result counts messages.
 type Result struct {
-	Messages int `json:"messages"` // that were replayed, or would be: the sum of the next four
+	Messages int `json:"messages"` // that were replayed, or would be: the sum of the next five
 	Landed   int `json:"messages_landed"`
 	Partly   int `json:"messages_partly_quarantined"`
 	Refused  int `json:"messages_quarantined"`
 	Empty    int `json:"messages_empty"`
+	Erased   int `json:"messages_erased"` // dropped: they are of people who are erased
 	// Reasons of what is refused, each message and sample.
 	Reasons map[transforms.Reason]int `json:"quarantined"`
 	// Known are messages that were in quarantine, each once.
@@ -96,6 +97,8 @@ func (r *Replay) count(became transforms.Outcome) {
 		r.result.Refused++
 	case transforms.Empty:
 		r.result.Empty++
+	case transforms.Erased:
+		r.result.Erased++
 	}
 }
 
@@ -151,12 +154,17 @@ func (r *Replay) look(ctx context.Context, source connector.Source, known func(*
 	if err != nil {
 		return nil, err
 	}
+	erased, err := r.Ingest.Warehouse.Erased(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read who is erased: %w", err)
+	}
 	var mu sync.Mutex
 	var done []outcome
 	err = source.Receive(ctx, func(_ context.Context, m *connector.Message) error {
 		mu.Lock()
 		defer mu.Unlock()
 		d := decoder.Decode(&m.Message)
+		erased.Drop(d)
 		var refused []int32
 		for _, why := range d.Refusals() {
 			refused = append(refused, why.Position())

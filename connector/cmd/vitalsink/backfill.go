@@ -273,7 +273,7 @@ type filling struct {
 }
 
 func (f *filling) run(ctx context.Context) error {
-	if f.byHand() && f.DryRun {
+	if f.byHand() && f.DryRun && !f.canTellErased() {
 		return f.backfill.Fetch(ctx, f.order)
 	}
 	if f.Topic != "" {
@@ -303,7 +303,8 @@ func (f *filling) toTopic(ctx context.Context) (err error) {
 		return err
 	}
 	f.backfill.Publisher = topic
-	if f.byHand() && !f.Resume {
+	if f.byHand() && !f.canTellErased() {
+		f.into.log.Info("who is erased is not known without a warehouse that can be read: what is fetched of them is dropped by run")
 		return f.backfill.Fetch(ctx, f.order)
 	}
 	_, w, err := f.into.open(ctx)
@@ -312,8 +313,10 @@ func (f *filling) toTopic(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, w.Close()) }()
 	if f.byHand() {
-		f.order.Finished = w
-		return f.backfill.Fetch(ctx, f.order)
+		if f.Resume {
+			f.order.Finished = w
+		}
+		return f.fetch(ctx, w)
 	}
 	for {
 		err := f.pass(ctx, w)
@@ -336,12 +339,42 @@ func (f *filling) toTopic(ctx context.Context) (err error) {
 	}
 }
 
+// canTellErased tells whether there is a warehouse to be read: with a topic a
+// DuckDB file is another process's, and perhaps none that this one knows. What
+// is fetched for somebody who is erased is dropped there, by run.
+func (f *filling) canTellErased() bool {
+	if f.into.location.isBigQuery() {
+		return true
+	}
+	_, err := os.Stat(f.into.location.path)
+	return f.Topic == "" && err == nil
+}
+
+// readErased has the backfill leave out who is erased by now.
+func (f *filling) readErased(ctx context.Context, w connector.Warehouse) (err error) {
+	if f.backfill.Erased, err = w.Erased(ctx); err != nil {
+		return fmt.Errorf("read who is erased: %w", err)
+	}
+	return nil
+}
+
+// fetch does what is asked for by hand.
+func (f *filling) fetch(ctx context.Context, w connector.Warehouse) error {
+	if err := f.readErased(ctx, w); err != nil {
+		return err
+	}
+	return f.backfill.Fetch(ctx, f.order)
+}
+
 // pass answers what Junction announced, and sweeps up what earlier passes left.
-func (f *filling) pass(ctx context.Context, notices backfill.Notices) error {
+func (f *filling) pass(ctx context.Context, w warehouse) error {
+	if err := f.readErased(ctx, w); err != nil {
+		return err
+	}
 	filter := backfill.Filter{
 		Users: f.User, Resources: f.wanted(f.backfill.Catalogue), Providers: f.Provider, RecordOnly: f.RecordOnly,
 	}
-	return errors.Join(f.backfill.Drain(ctx, notices, filter), f.backfill.Sweep(ctx, notices))
+	return errors.Join(f.backfill.Drain(ctx, w, filter), f.backfill.Sweep(ctx, w))
 }
 
 // progress is a line about how far it is.
@@ -399,6 +432,9 @@ func (r *backfilled) lines(byHand, folds bool) []string {
 		all = append(all, "Nothing was done. There is to do:")
 	}
 	add("users", "%d", r.Users)
+	if r.Erased > 0 {
+		add("erased", "%d users are left out", r.Erased)
+	}
 	if !byHand {
 		add("announcements", "%d, of which %d are answered", r.Notices, r.Answered)
 	}
@@ -417,8 +453,7 @@ func (r *backfilled) lines(byHand, folds bool) []string {
 		add("rows deleted", "%d samples that are no part of their stream any more", r.Deleted)
 	}
 	if folds {
-		b := r.Folded.Books
-		add("rows folded", "%d = %d applied + %d superseded + %d stale", b.Registered, b.Applied, b.Superseded, b.Stale)
+		add("rows folded", "%s", foldEquation(r.Folded.Books))
 	}
 	return all
 }

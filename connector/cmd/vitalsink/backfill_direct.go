@@ -42,7 +42,7 @@ func (d *direct) do(ctx context.Context) error {
 		if d.Resume {
 			d.order.Finished = d.warehouse
 		}
-		return d.backfill.Fetch(ctx, d.order)
+		return d.fetch(ctx, d.warehouse)
 	}
 	return d.pass(ctx, d.warehouse)
 }

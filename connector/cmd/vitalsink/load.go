@@ -137,11 +137,10 @@ func printBooks(out io.Writer, l connector.Landed, f connector.Folded) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "messages\t%d = %d landed + %d partly quarantined + %d quarantined + %d empty\n",
 		b.Messages, b.MessagesLanded, b.MessagesPartlyQuarantined, b.MessagesQuarantined, b.MessagesEmpty)
-	fmt.Fprintf(w, "rows decoded\t%d = %d appended + %d quarantined\n", b.RowsDecoded, b.Rows, b.RowsQuarantined)
+	fmt.Fprintf(w, "rows decoded\t%d = %d appended + %d quarantined%s\n", b.RowsDecoded, b.Rows, b.RowsQuarantined, plusErased(b.RowsErased))
 	logged := b.Rows + l.Tables[schemas.QuarantineTable].Rows
 	fmt.Fprintf(w, "rows logged\t%d = %d appended + %d about quarantine\n", logged, b.Rows, logged-b.Rows)
-	fmt.Fprintf(w, "rows folded\t%d = %d applied + %d superseded + %d stale\n",
-		f.Books.Registered, f.Books.Applied, f.Books.Superseded, f.Books.Stale)
+	fmt.Fprintf(w, "rows folded\t%s\n", foldEquation(f.Books))
 	earlier, pending := 0, 0
 	for table, books := range l.Tables {
 		pending += max(0, books.Rows-f.Tables[table].Registered)
@@ -165,6 +164,19 @@ func printBooks(out io.Writer, l connector.Landed, f connector.Folded) error {
 		return err
 	}
 	return printTables(out, l, f)
+}
+
+// foldEquation says what became of folded rows.
+func foldEquation(b connector.MergeBooks) string {
+	return fmt.Sprintf("%d = %d applied + %d superseded + %d stale%s", b.Registered, b.Applied, b.Superseded, b.Stale, plusErased(b.Erased))
+}
+
+// plusErased is the last term of an equation, which few have.
+func plusErased(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" + %d erased", n)
 }
 
 func printTables(out io.Writer, l connector.Landed, f connector.Folded) error {

@@ -217,6 +217,9 @@ func (a *audit) run(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, w.Close()) }()
 	r := a.reconcile
 	r.Catalogue, r.Warehouse, r.Ledger, r.Mender, r.Diary = catalogue, w, w, w, w
+	if r.Erased, err = w.Erased(ctx); err != nil {
+		return fmt.Errorf("read who is erased: %w", err)
+	}
 	var spent meter
 	r.Spent = func() (requests, bytes int64) {
 		requests, _ = a.client.Requests()
@@ -340,7 +343,7 @@ func (a *audit) close(ctx context.Context, err error) error {
 		err = errors.New("stopped at --max-requests or --max-bytes before anybody was compared to the end: give more of them; a user takes some 70 requests, and twice as many if all of it differs")
 	case ctx.Err() != nil && (err == nil || errors.Is(err, context.Canceled)):
 		err = errors.New("stopped before the end; run it again with --resume for the rest")
-	case errors.Is(err, connector.ErrAbsent):
+	case errors.Is(err, connector.ErrAbsent), errors.Is(err, connector.ErrErased):
 		err = fmt.Errorf("--user: %w", err)
 	}
 	if a.report == nil {

@@ -63,6 +63,9 @@ func (a *audit) print() error {
 	}
 	fmt.Fprintf(w, "days\t%s to %s%s\n", r.From.Format(time.DateOnly), r.Until.AddDate(0, 0, -1).Format(time.DateOnly), older)
 	fmt.Fprintf(w, "users\t%d of %d\n", r.UsersDone, r.Users)
+	if r.Erased > 0 {
+		fmt.Fprintf(w, "erased\t%d users are left out\n", r.Erased)
+	}
 	if r.Passed > 0 {
 		fmt.Fprintf(w, "passed over\t%d resources of users: a first pass found nothing wrong (--share 1 compares all)\n", r.Passed)
 	}

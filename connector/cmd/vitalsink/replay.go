@@ -237,8 +237,8 @@ func (c *replayCommand) report(std streams, r *replaying) error {
 	if c.DryRun {
 		fmt.Fprintln(w, "Nothing was done. A replay would find:")
 	}
-	fmt.Fprintf(w, "messages\t%d = %d landed + %d partly quarantined + %d quarantined + %d empty\n",
-		result.Messages, result.Landed, result.Partly, result.Refused, result.Empty)
+	fmt.Fprintf(w, "messages\t%d = %d landed + %d partly quarantined + %d quarantined + %d empty%s\n",
+		result.Messages, result.Landed, result.Partly, result.Refused, result.Empty, plusErased(result.Erased))
 	fmt.Fprintf(w, "resolved\t%d messages leave quarantine, of %d that are there\n", result.Resolved, result.Known)
 	if result.Unreadable > 0 {
 		fmt.Fprintf(w, "unreadable\t%d messages stay: their bytes are not in quarantine, or damaged\n", result.Unreadable)
@@ -247,8 +247,7 @@ func (c *replayCommand) report(std streams, r *replaying) error {
 		fmt.Fprintf(w, "quarantined\t%d %s\n", result.Reasons[reason], reason)
 	}
 	if !c.DryRun {
-		b := result.Folded.Books
-		fmt.Fprintf(w, "rows folded\t%d = %d applied + %d superseded + %d stale\n", b.Registered, b.Applied, b.Superseded, b.Stale)
+		fmt.Fprintf(w, "rows folded\t%s\n", foldEquation(result.Folded.Books))
 	}
 	return w.Flush()
 }

@@ -131,7 +131,7 @@ func (c *runCommand) run(ctx context.Context, std streams, log *slog.Logger, sub
 	}
 	err = service.Run(ctx)
 	landed := service.Ingest.Landed().Books
-	log.Info("stopped", "messages", landed.Messages, "rows", landed.Rows, "folded", foldedOf(service).Books.Registered)
+	log.Info("stopped", "messages", landed.Messages, "rows", landed.Rows, "erased", landed.RowsErased, "folded", foldedOf(service).Books.Registered)
 	return err
 }
 
