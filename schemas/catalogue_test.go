@@ -25,7 +25,7 @@ func TestCatalogueHasAll(t *testing.T) {
 	for _, table := range c.Tables {
 		names = append(names, table.Name)
 	}
-	want := strings.Fields(`activity batches body connections devices electrocardiogram events fetches historical_pulls meal
+	want := strings.Fields(`activity batches body connections devices electrocardiogram erasures events fetches historical_pulls meal
 		menstrual_cycle merges profile quarantine reconciliations sleep sleep_cycle timeseries workout_stream_samples workout_streams workouts`)
 	if !slices.Equal(names, want) {
 		t.Errorf("tables %v, want %v", names, want)
