@@ -70,13 +70,31 @@ func (w *Warehouse) Facts(ctx context.Context, q connector.FactsQuery, take func
 	if len(q.Users) == 0 {
 		return nil
 	}
+	names, args, err := askedFor(q)
+	if err != nil {
+		return err
+	}
+	return w.eachAside(ctx, q.Table.Name, aside{file: "gather.sql", names: names, args: args, columns: len(q.Table.Columns)}, take)
+}
+
+// aside says which rows are set aside.
+type aside struct {
+	file    string // that makes the table
+	names   any
+	args    []any
+	columns int
+	bytes   int64 // of a page by its column bytes; 0 for any
+}
+
+// eachAside calls take with each of the rows that are set aside of a table.
+func (w *Warehouse) eachAside(ctx context.Context, table string, which aside, take func(row []any) error) error {
 	var f *facts
 	err := w.use(ctx, func(s *store) (err error) {
-		f, err = s.gather(ctx, q)
+		f, err = s.gather(ctx, which)
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("read %s: %w", q.Table.Name, err)
+		return fmt.Errorf("read %s: %w", table, err)
 	}
 	defer w.forget(ctx, f)
 	for f.taken < f.rows {
@@ -91,7 +109,7 @@ func (w *Warehouse) Facts(ctx context.Context, q connector.FactsQuery, take func
 			return err
 		})
 		if err != nil {
-			return fmt.Errorf("read %s: %w", q.Table.Name, err)
+			return fmt.Errorf("read %s: %w", table, err)
 		}
 		for _, row := range page {
 			if err := take(row); err != nil {
@@ -107,29 +125,25 @@ func (w *Warehouse) Facts(ctx context.Context, q connector.FactsQuery, take func
 type facts struct {
 	store       *store
 	conn        *sql.Conn
-	table       *schemas.Table
+	aside       aside
 	rows, taken int64
 }
 
-func (s *store) gather(ctx context.Context, q connector.FactsQuery) (*facts, error) {
-	names, args, err := askedFor(q)
+func (s *store) gather(ctx context.Context, which aside) (*facts, error) {
+	stmt, err := s.render(which.file, which.names)
 	if err != nil {
 		return nil, err
 	}
-	stmt, err := s.render("gather.sql", names)
-	if err != nil {
-		return nil, err
-	}
-	f := &facts{store: s, table: q.Table}
+	f := &facts{store: s, aside: which}
 	if f.conn, err = s.connect(ctx); err != nil {
 		return nil, err
 	}
-	if _, err = f.conn.ExecContext(ctx, stmt, args...); err == nil {
+	if _, err = f.conn.ExecContext(ctx, stmt, which.args...); err == nil {
 		err = f.conn.QueryRowContext(ctx, "SELECT count(*) FROM temp.facts").Scan(&f.rows)
 	}
 	if err != nil {
 		f.end(ctx)
-		return nil, fmt.Errorf("gather.sql: %w", err)
+		return nil, fmt.Errorf("%s: %w", which.file, err)
 	}
 	return f, nil
 }
@@ -141,6 +155,11 @@ func (f *facts) next(ctx context.Context) ([][]any, error) {
 		return nil, err
 	}
 	upTo := min(f.rows, f.taken+factsAtOnce)
+	if f.aside.bytes > 0 {
+		if upTo, err = f.upToBytes(ctx, upTo); err != nil {
+			return nil, err
+		}
+	}
 	rows, err := f.conn.QueryContext(ctx, stmt, f.taken, upTo)
 	if err != nil {
 		return nil, fmt.Errorf("facts.sql: %w", err)
@@ -149,7 +168,7 @@ func (f *facts) next(ctx context.Context) ([][]any, error) {
 	// The rows of a range come in any order: to sort them takes DuckDB ten times
 	// as long.
 	page, found := make([][]any, upTo-f.taken), int64(0)
-	err = eachRow(rows, 1+len(f.table.Columns), func(values []any) error {
+	err = eachRow(rows, 1+f.aside.columns, func(values []any) error {
 		row := slices.Clone(values[1:])
 		for i, v := range row {
 			row[i] = inUTC(v)

@@ -26,13 +26,14 @@ type inspectNames struct {
 	Sticky     string // "" if none
 	Day        string // column that on_days.sql bounds, "" for all rows
 	Most       int
+	Erased     bool // people who are do not count
 	// The flaws of behind.sql.
 	Behind, Unequal, Moved string
 }
 
 func inspectNamesOf(t *schemas.Table) inspectNames {
 	n := inspectNames{
-		Table: t.Name, Log: logOf(t.Name), Key: t.Key, Columns: t.Columns, Sticky: t.StickyColumn(), Most: mostExamples,
+		Table: t.Name, Log: logOf(t.Name), Key: t.Key, Columns: t.Columns, Sticky: t.StickyColumn(), Most: mostExamples, Erased: true,
 		Behind: connector.CheckBehind, Unequal: connector.CheckUnequal, Moved: connector.CheckMoved,
 	}
 	if t.Partition != nil && t.Partition.Rule == schemas.PartOfKey {
@@ -118,7 +119,8 @@ func scanExample(rows *sql.Rows, columns int, flaw *connector.Flaw, before ...an
 // latest table: it is behind where it holds a version before the greatest of a
 // key's rows, or none; unequal where it holds that version with another content;
 // and the sticky column moved where the rows have several values of it, or one
-// before that of the table. There is a flaw at most of each.
+// before that of the table. There is a flaw at most of each. Rows of people who
+// are erased do not count.
 func (w *Warehouse) Behind(ctx context.Context, t *schemas.Table, batches []connector.Registered) (flaws []connector.Flaw, err error) {
 	if len(batches) == 0 {
 		return nil, nil

@@ -101,6 +101,9 @@ func (g *merging) run(ctx context.Context) (connector.MergeBooks, error) {
 	if err := g.scan(ctx, "taken.sql", []any{g.ids}, &taken); err != nil || taken > 0 {
 		return books, orElse(err, connector.ErrTaken)
 	}
+	if err := g.leaveOut(ctx, &books); err != nil {
+		return books, err
+	}
 	if err := g.supersede(ctx, &books); err != nil {
 		return books, err
 	}
@@ -110,10 +113,29 @@ func (g *merging) run(ctx context.Context) (connector.MergeBooks, error) {
 	if !books.Balanced() {
 		return books, fmt.Errorf("%w: merge of %s: %+v", connector.ErrBooks, g.names.Table, books)
 	}
-	if err := execAll(ctx, g.tx, []string{"DROP TABLE repeated", "DROP TABLE contested", "DROP TABLE passed_over", "DROP TABLE matched"}); err != nil {
+	if err := execAll(ctx, g.tx, []string{"DROP TABLE repeated", "DROP TABLE contested", "DROP TABLE passed_over", "DROP TABLE matched", "DROP TABLE IF EXISTS erased"}); err != nil {
 		return books, fmt.Errorf("drop temporary tables: %w", err)
 	}
 	return books, g.enter(ctx, books)
+}
+
+// leaveOut counts the rows of people who are erased, and keeps them out of what
+// follows. Without any it costs next to nothing: the other statements are what
+// they are when nobody is erased.
+func (g *merging) leaveOut(ctx context.Context, books *connector.MergeBooks) error {
+	var people int
+	if err := g.scan(ctx, "is_erased.sql", nil, &people); err != nil || people == 0 {
+		return err
+	}
+	if _, err := g.exec(ctx, "erased_in_merge.sql", g.batches()...); err != nil {
+		return err
+	}
+	if err := g.scan(ctx, "count_erased.sql", g.batches(), &books.Erased); err != nil {
+		return err
+	}
+	g.names.Erased = books.Erased > 0
+	g.step.names = g.names
+	return nil
 }
 
 // supersede finds the rows of the batches that newer ones of them supersede.

@@ -75,6 +75,7 @@ type mergeNames struct {
 	Columns    []string
 	Values     []string // columns that are not part of the key
 	Sticky     string   // "" if none
+	Erased     bool     // somebody in the batches is
 }
 
 func namesOf(t *schemas.Table) mergeNames {

@@ -29,10 +29,10 @@ type People interface {
 	// It is no transaction: after an error some may be gone.
 	RemovePeople(ctx context.Context, t *schemas.Table, hashes []string) (connector.RowCount, error)
 	// ClientUserIDs are the client_user_id of these people in the latest tables,
-	// each once.
+	// each once, and never "", which names nobody.
 	ClientUserIDs(ctx context.Context, hashes []string) ([]string, error)
 	// UserIDs are the people whose client_user_id in a latest table is one of
-	// these, each once.
+	// these, each once, and never "".
 	UserIDs(ctx context.Context, clientUserIDs []string) ([]string, error)
 }
 

@@ -1,5 +1,8 @@
-{{- /* Keys in the log's rows of batches that the table does not hold, or not like this: how many of each flaw, and the first. */ -}}
-WITH compared AS (
+{{- /* Keys in the log's rows of batches that the table does not hold, or not like this: how many of each flaw, and the first. Nobody who is erased is missed. */ -}}
+WITH erased AS MATERIALIZED (
+    {{template "erased_users.sql" .}}
+),
+compared AS (
     SELECT {{range .Key}}log.{{ident .}}, {{end}}log._version, T._version AS held
         {{- if .Sticky}}, log.{{ident .Sticky}} AS sticky, T.{{ident .Sticky}} AS held_sticky{{end}},
         log._version = T._version
@@ -8,7 +11,7 @@ WITH compared AS (
         {{- end}}{{end}} AS same
     FROM store.{{ident .Log}} AS log
     LEFT JOIN store.{{ident .Table}} AS T ON {{range $i, $k := .Key}}{{if $i}} AND {{end}}T.{{ident $k}} = log.{{ident $k}}{{end}}
-    WHERE {{template "batches.sql"}}
+    WHERE {{template "source.sql" .}}
 ),
 judged AS MATERIALIZED (
     SELECT {{idents .Key}},

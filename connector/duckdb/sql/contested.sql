@@ -4,5 +4,5 @@ CREATE OR REPLACE TEMP TABLE contested AS
 SELECT arg_max(log.rowid, _version) AS winner
     {{- if .Sticky}}, min({{ident .Sticky}}) AS {{ident .Sticky}}{{end}}
 FROM store.{{ident .Log}} AS log
-WHERE {{template "batches.sql"}} AND hash({{idents .Key}}) IN (SELECT hash FROM repeated)
+WHERE {{template "source.sql" .}} AND hash({{idents .Key}}) IN (SELECT hash FROM repeated)
 GROUP BY {{idents .Key}}

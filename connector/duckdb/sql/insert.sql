@@ -8,4 +8,4 @@ ANTI JOIN passed_over ON log.rowid = passed_over.row
 LEFT JOIN contested ON log.rowid = contested.winner
 LEFT JOIN matched ON log.rowid = matched.row
 {{- end}}
-WHERE {{template "batches.sql"}}
+WHERE {{template "source.sql" .}}

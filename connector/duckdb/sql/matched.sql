@@ -13,6 +13,6 @@ FROM (
     {{- if .Sticky}}
     LEFT JOIN contested ON log.rowid = contested.winner
     {{- end}}
-    WHERE {{template "batches.sql"}}
+    WHERE {{template "source.sql" .}}
 ) AS S
 JOIN store.{{ident .Table}} AS T ON {{on .Key}}

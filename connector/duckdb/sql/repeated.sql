@@ -3,6 +3,6 @@ and few are repeated: a hash for each takes a fraction of the memory. */ -}}
 CREATE OR REPLACE TEMP TABLE repeated AS
 SELECT hash({{idents .Key}}) AS hash
 FROM store.{{ident .Log}} AS log
-WHERE {{template "batches.sql"}}
+WHERE {{template "source.sql" .}}
 GROUP BY hash
 HAVING count(*) > 1

@@ -3,4 +3,4 @@ CREATE OR REPLACE TEMP TABLE passed_over AS
 SELECT log.rowid AS row
 FROM store.{{ident .Log}} AS log
 ANTI JOIN contested ON log.rowid = contested.winner
-WHERE {{template "batches.sql"}} AND hash({{idents .Key}}) IN (SELECT hash FROM repeated)
+WHERE {{template "source.sql" .}} AND hash({{idents .Key}}) IN (SELECT hash FROM repeated)

@@ -1,0 +1,2 @@
+CREATE OR REPLACE TEMP TABLE erased AS
+{{template "erased_users.sql" .}}

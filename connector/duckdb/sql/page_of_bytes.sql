@@ -1,0 +1,4 @@
+{{- /* The first of these rows that is beyond so many bytes. */ -}}
+SELECT min(rowid)
+FROM (SELECT rowid, sum(bytes) OVER (ORDER BY rowid) AS total FROM temp.facts WHERE rowid >= ? AND rowid < ?)
+WHERE total > ?
