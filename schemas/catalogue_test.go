@@ -146,6 +146,8 @@ func TestMistakes(t *testing.T) {
 		"no description":    {"    description: Who.", "", "good.yaml:8: column user_id has no description"},
 		"key unknown":       {"key: [user_id]", "key: [who]", `good.yaml:1: key names column "who"`},
 		"key not required":  {"    required: true\n", "", "good.yaml:8: key column user_id must be required"},
+		"no user":           {"name: user_id", "name: person", "good.yaml:1: versioned table good has no column user_id of one STRING"},
+		"user is a number":  {"type: STRING\n    required: true", "type: INT64\n    required: true", "good.yaml:1: versioned table good has no column user_id of one STRING"},
 		"no key":            {"key: [user_id]\n", "", "good.yaml:1: versioned table good has no key"},
 		"bad path":          {"path: $.user_id", "path: a..b", `good.yaml:8: path "a..b"`},
 		"path and computed": {"path: $.user_id", "path: a\n    computed: extra", "good.yaml:8: column user_id has both"},

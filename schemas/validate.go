@@ -7,6 +7,9 @@ import (
 	"strings"
 )
 
+// userColumn says whose a row of a versioned table is.
+const userColumn = "user_id"
+
 // maxCluster is BigQuery's limit of clustering columns.
 const maxCluster = 4
 
@@ -47,7 +50,7 @@ func (c *Catalogue) validate() []error {
 		v.endpoint(c, t)
 	}
 	for _, name := range []string{
-		TimeseriesTable, EventsTable, QuarantineTable, BatchesTable, MergesTable, PullsTable, StreamsTable, SamplesTable, FetchesTable,
+		TimeseriesTable, EventsTable, QuarantineTable, BatchesTable, MergesTable, PullsTable, StreamsTable, SamplesTable, FetchesTable, ErasuresTable,
 	} {
 		if c.Table(name) == nil {
 			v.file = commonFile
@@ -104,6 +107,10 @@ func (v *validation) structure(t *Table) {
 	case Versioned:
 		if len(t.Key) == 0 {
 			v.add(t.line, "versioned table %s has no key", t.Name)
+		}
+		// By it a person's rows are found when they are to be erased.
+		if i := t.Index(userColumn); i < 0 || t.Columns[i].Type != String || t.Columns[i].Repeated {
+			v.add(t.line, "versioned table %s has no column %s of one STRING", t.Name, userColumn)
 		}
 	case AppendOnly:
 		if len(t.Key) > 0 || len(t.Events) > 0 {

@@ -93,6 +93,52 @@ func (w *Warehouse) Findings(context.Context, string, time.Time) ([]connector.Fi
 	return nil, ErrNoDuckDB
 }
 
+// Erased returns ErrNoDuckDB.
+func (w *Warehouse) Erased(context.Context) (connector.Erased, error) { return nil, ErrNoDuckDB }
+
+// RecordErasures returns ErrNoDuckDB.
+func (w *Warehouse) RecordErasures(context.Context, []connector.Erasure) error { return ErrNoDuckDB }
+
+// Erasures returns ErrNoDuckDB.
+func (w *Warehouse) Erasures(context.Context) ([]connector.Erasure, error) { return nil, ErrNoDuckDB }
+
+// RaiseFence returns ErrNoDuckDB.
+func (w *Warehouse) RaiseFence(context.Context, *schemas.Table) error { return ErrNoDuckDB }
+
+// CountPeople returns ErrNoDuckDB.
+func (w *Warehouse) CountPeople(context.Context, *schemas.Table, []string) ([]connector.PersonRows, error) {
+	return nil, ErrNoDuckDB
+}
+
+// RemovePeople returns ErrNoDuckDB.
+func (w *Warehouse) RemovePeople(context.Context, *schemas.Table, []string) (connector.RowCount, error) {
+	return connector.RowCount{}, ErrNoDuckDB
+}
+
+// ClientUserIDs returns ErrNoDuckDB.
+func (w *Warehouse) ClientUserIDs(context.Context, []string) ([]string, error) {
+	return nil, ErrNoDuckDB
+}
+
+// UserIDs returns ErrNoDuckDB.
+func (w *Warehouse) UserIDs(context.Context, []string) ([]string, error) { return nil, ErrNoDuckDB }
+
+// Nameless returns ErrNoDuckDB.
+func (w *Warehouse) Nameless(context.Context, *schemas.Table, bool, func(connector.NamelessRow) error) error {
+	return ErrNoDuckDB
+}
+
+// RemoveNameless returns ErrNoDuckDB.
+func (w *Warehouse) RemoveNameless(context.Context, *schemas.Table, []string) (connector.RowCount, error) {
+	return connector.RowCount{}, ErrNoDuckDB
+}
+
+// Afterlife returns ErrNoDuckDB.
+func (w *Warehouse) Afterlife(context.Context) (time.Duration, error) { return 0, ErrNoDuckDB }
+
+// Compact returns ErrNoDuckDB.
+func (w *Warehouse) Compact(context.Context) error { return ErrNoDuckDB }
+
 // Close does nothing.
 func (w *Warehouse) Close() error { return nil }
 

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/apache/arrow/go/v17/arrow/memory"
+	"github.com/google/go-cmp/cmp"
 
 	"vitalsink/connector"
 	"vitalsink/connector/connectortest"
@@ -111,5 +112,38 @@ func TestFullDisk(t *testing.T) {
 		if got != rows && (ok || got != 0) {
 			t.Errorf("batch %d (said to be landed: %t) has %d rows in the table, want %d", n, ok, got, rows)
 		}
+	}
+}
+
+// TestCompactFullDisk: without room for a second file the first is as it was, and
+// it is said what to do.
+func TestCompactFullDisk(t *testing.T) {
+	connectortest.Long(t)
+	disk := connectortest.NewDisk(t, "64m")
+	w, err := Open(context.Background(), Config{Path: filepath.Join(disk.Dir, "w.duckdb"), Catalogue: catalogue(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.mustClose(t)
+	fillEvents(t, w)
+	before := everything(t, w)
+	inspected{w}.exec(t, "CHECKPOINT")
+	disk.Fill(t, 1<<20)
+	inspected{w}.exec(t, plain)
+	if err := w.Compact(t.Context()); err == nil || !strings.Contains(err.Error(), "room") {
+		t.Errorf("without room: %v", err)
+	}
+	if diff := cmp.Diff(before, everything(t, w)); diff != "" {
+		t.Errorf("(-want +got):\n%.2000s", diff)
+	}
+	if names, err := filepath.Glob(filepath.Join(disk.Dir, "*.compact*")); err != nil || len(names) > 0 {
+		t.Errorf("%q are left: %v", names, err)
+	}
+	disk.Free(t)
+	if err := w.Compact(t.Context()); err != nil {
+		t.Errorf("with room again: %v", err)
+	}
+	if diff := cmp.Diff(before, everything(t, w)); diff != "" {
+		t.Errorf("(-want +got):\n%.2000s", diff)
 	}
 }

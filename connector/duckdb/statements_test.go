@@ -70,15 +70,21 @@ func statements(t *testing.T) map[string]string {
 			r.add("gather_" + name + bounds)(r.render("gather.sql", asked))
 			r.add("tallies_" + name + bounds)(r.render("tallies.sql", asked))
 		}
+		files = append(files, "erased_in_merge", "count_erased", "raise_any_fence", "count_people", "remove_people", "remove_people_log")
 		for _, file := range files {
 			r.add(file + "_" + name)(r.render(file+".sql", namesOf(table)))
+		}
+		without := namesOf(table)
+		without.Erased = true
+		for _, file := range []string{"repeated", "contested", "superseded", "matched", "insert"} {
+			r.add(file + "_without_erased_" + name)(r.render(file+".sql", without))
 		}
 		r.add("append_" + name)(r.appendStatement(table))
 		for _, st := range storeTables(c, table) {
 			r.add("create_table_" + st.Name)(r.render("create_table.sql", st))
 		}
 	}
-	for _, name := range []string{"taken", "count_superseded", "count_matched", "pass_over_matched", "pending", "merged", "facts", "quarantine_growth"} {
+	for _, name := range []string{"taken", "count_superseded", "count_matched", "pass_over_matched", "pending", "merged", "facts", "quarantine_growth", "erased", "is_erased", "page_of_bytes", "differences"} {
 		r.add(name)(r.render(name+".sql", nil))
 	}
 	r.add("quarantined_ids")(r.render("quarantined_ids.sql", quarantinedNames{Most: mostQuarantined}))
@@ -93,7 +99,20 @@ func statements(t *testing.T) map[string]string {
 	r.add("fences")(r.render("fences.sql", r.fenceNames()))
 	r.add("findings")(r.render("findings.sql", r.findingsNames(true)))
 	r.add("findings_marks")(r.render("findings.sql", r.findingsNames(false)))
-	for _, name := range []string{schemas.BatchesTable, schemas.MergesTable, schemas.ReconciliationsTable} {
+	r.add("erasures")(r.render("erasures.sql", namesOf(c.Table(schemas.ErasuresTable))))
+	r.add("client_user_ids")(r.render("client_user_ids.sql", namingTables(c)))
+	r.add("user_ids")(r.render("user_ids.sql", namingTables(c)))
+	for _, name := range []string{schemas.QuarantineTable, schemas.EventsTable} {
+		for suffix, log := range map[string]bool{"": false, "_log": true} {
+			names, err := namelessNamesOf(c.Table(name), log)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.add("gather_nameless_" + name + suffix)(r.render("gather_nameless.sql", names))
+			r.add("remove_nameless" + suffix + "_" + name)(r.render("remove_nameless"+suffix+".sql", names))
+		}
+	}
+	for _, name := range []string{schemas.BatchesTable, schemas.MergesTable, schemas.ReconciliationsTable, schemas.ErasuresTable} {
 		r.add("insert_row_" + name)(r.insertStatement(c.Table(name), 1))
 		r.add("create_table_" + name)(r.render("create_table.sql", storeTables(c, c.Table(name))[0]))
 	}
@@ -148,7 +167,7 @@ func TestStatementsComplete(t *testing.T) {
 	names := slices.Collect(maps.Keys(statements(t)))
 	err := fs.WalkDir(sqlFiles, "sql", func(path string, d fs.DirEntry, err error) error {
 		template := strings.TrimSuffix(d.Name(), ".sql")
-		if d.IsDir() || slices.Contains([]string{"batches", "asked", "on_days", "shared"}, template) { // parts of others
+		if d.IsDir() || slices.Contains([]string{"batches", "source", "asked", "on_days", "shared", "erased_users", "people", "removable", "named", "no_user"}, template) { // parts of others
 			return err
 		}
 		if !slices.ContainsFunc(names, func(n string) bool { return n == template+".sql" || strings.HasPrefix(n, template+"_") }) {

@@ -47,7 +47,7 @@ func Open(ctx context.Context, cfg Config) (*Warehouse, error) {
 	if err := create(ctx, cfg); err != nil {
 		return nil, err
 	}
-	s, err := open(ctx, cfg, true)
+	s, err := openClean(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -130,7 +130,7 @@ func (w *Warehouse) reopen(ctx context.Context) error {
 	if w.open != nil {
 		return nil
 	}
-	s, err := open(ctx, w.config, true) // if it is gone, an empty one is not the same
+	s, err := openClean(ctx, w.config) // if it is gone, an empty one is not the same
 	if err != nil {
 		return fmt.Errorf("open the file anew: %w", err)
 	}

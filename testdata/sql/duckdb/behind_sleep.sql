@@ -1,4 +1,11 @@
-WITH compared AS (
+WITH erased AS MATERIALIZED (
+    WITH users AS MATERIALIZED (
+    SELECT DISTINCT log.user_id FROM store."sleep_log" AS log WHERE log._batch_id IN (SELECT unnest($1::VARCHAR[])) AND log._appended_at >= $2
+)
+SELECT user_id FROM users WHERE sha256(lower(user_id)) IN (SELECT user_hash FROM store.erasures
+WHERE entry = 'erase' AND erasure_id NOT IN (SELECT erasure_id FROM store.erasures WHERE entry = 'lift'))
+),
+compared AS (
     SELECT log."user_id", log."id", log._version, T._version AS held, log."created_at" AS sticky, T."created_at" AS held_sticky,
         log._version = T._version
             AND log."user_id" IS NOT DISTINCT FROM T."user_id"
@@ -45,7 +52,7 @@ WITH compared AS (
             AND log."_deleted" IS NOT DISTINCT FROM T."_deleted" AS same
     FROM store."sleep_log" AS log
     LEFT JOIN store."sleep" AS T ON T."user_id" = log."user_id" AND T."id" = log."id"
-    WHERE log._batch_id IN (SELECT unnest($1::VARCHAR[])) AND log._appended_at >= $2
+    WHERE log._batch_id IN (SELECT unnest($1::VARCHAR[])) AND log._appended_at >= $2 AND (log.user_id IS NULL OR log.user_id NOT IN (SELECT user_id FROM erased))
 ),
 judged AS MATERIALIZED (
     SELECT "user_id", "id",

@@ -1,4 +1,11 @@
-WITH compared AS (
+WITH erased AS MATERIALIZED (
+    WITH users AS MATERIALIZED (
+    SELECT DISTINCT log.user_id FROM store."timeseries_log" AS log WHERE log._batch_id IN (SELECT unnest($1::VARCHAR[])) AND log._appended_at >= $2
+)
+SELECT user_id FROM users WHERE sha256(lower(user_id)) IN (SELECT user_hash FROM store.erasures
+WHERE entry = 'erase' AND erasure_id NOT IN (SELECT erasure_id FROM store.erasures WHERE entry = 'lift'))
+),
+compared AS (
     SELECT log."user_id", log."resource", log."provider", log."source_type", log."timestamp", log."discriminator", log._version, T._version AS held,
         log._version = T._version
             AND log."user_id" IS NOT DISTINCT FROM T."user_id"
@@ -35,7 +42,7 @@ WITH compared AS (
             AND log."_deleted" IS NOT DISTINCT FROM T."_deleted" AS same
     FROM store."timeseries_log" AS log
     LEFT JOIN store."timeseries" AS T ON T."user_id" = log."user_id" AND T."resource" = log."resource" AND T."provider" = log."provider" AND T."source_type" = log."source_type" AND T."timestamp" = log."timestamp" AND T."discriminator" = log."discriminator"
-    WHERE log._batch_id IN (SELECT unnest($1::VARCHAR[])) AND log._appended_at >= $2
+    WHERE log._batch_id IN (SELECT unnest($1::VARCHAR[])) AND log._appended_at >= $2 AND (log.user_id IS NULL OR log.user_id NOT IN (SELECT user_id FROM erased))
 ),
 judged AS MATERIALIZED (
     SELECT "user_id", "resource", "provider", "source_type", "timestamp", "discriminator",

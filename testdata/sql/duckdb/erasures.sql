@@ -1,0 +1,3 @@
+SELECT DISTINCT "erasure_id", "entry", "user_hash", "recorded_at", "requested_by", "table_name", "rows_removed", "log_rows_removed", "message_ids", "gone_at"
+FROM store.erasures
+ORDER BY recorded_at, erasure_id, entry, table_name

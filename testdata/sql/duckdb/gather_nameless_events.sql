@@ -1,0 +1,6 @@
+CREATE TEMP TABLE facts AS
+SELECT "event_key" AS id, '' AS batch, 0::BIGINT AS index, 0::BIGINT AS part,
+    coalesce("payload"::VARCHAR, '') AS text, NULL::BLOB AS payload, strlen(coalesce("payload"::VARCHAR, '')) + coalesce(octet_length(NULL::BLOB), 0) AS bytes
+FROM store."events"
+WHERE (user_id IS NULL OR user_id = '')
+ORDER BY id, batch, index, part

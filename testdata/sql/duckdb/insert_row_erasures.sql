@@ -1,0 +1,2 @@
+INSERT INTO "warehouse".store."erasures" ("erasure_id", "entry", "user_hash", "recorded_at", "requested_by", "table_name", "rows_removed", "log_rows_removed", "message_ids", "gone_at")
+VALUES (?::VARCHAR, ?::VARCHAR, ?::VARCHAR, ?::TIMESTAMPTZ, ?::VARCHAR, ?::VARCHAR, ?::BIGINT, ?::BIGINT, ?::VARCHAR[], ?::TIMESTAMPTZ)

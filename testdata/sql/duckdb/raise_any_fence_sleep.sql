@@ -1,0 +1,1 @@
+UPDATE store."sleep_fence" SET n = n + 1

@@ -1,0 +1,1 @@
+UPDATE store."timeseries_fence" SET n = n + 1
