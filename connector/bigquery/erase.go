@@ -8,11 +8,8 @@ import (
 	"cloud.google.com/go/bigquery"
 
 	"vitalsink/connector"
-	"vitalsink/connector/erase"
 	"vitalsink/schemas"
 )
-
-var _ erase.Warehouse = (*Warehouse)(nil)
 
 // fieldsOfErasure are the fields of a row of erasures by their columns.
 func fieldsOfErasure(e *connector.Erasure) map[string]any {
