@@ -212,8 +212,8 @@ func (w *Warehouse) estimate(ctx context.Context, m *connector.Merge, names merg
 		return bigquery.NullInt64{}
 	}
 	// Each part of the merge looks through temporary tables of its rows twice,
-	// each group of partitions that is updated once; they are counted, and fence
-	// and ledger are looked at, which takes the least there is.
+	// each group of partitions that is updated once; they are counted, and fence,
+	// ledger and erasures are looked at, which takes the least there is.
 	rows := max(int64(m.Rows())*rowBytes, leastBilled)
 	sum := int64(2*len(names.Parts)+len(names.Updates))*rows + 5*leastBilled
 	for _, n := range bytes {

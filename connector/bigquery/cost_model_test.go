@@ -125,11 +125,11 @@ func (w widths) merge(m folded) []charge {
 	source, staged := read{m.rows, w.source}, read{m.rows, w.staged}
 	fence := always("fence", read{1, w.fence})
 	fence.changes = w.fence
-	all := []charge{fence, always("ledger", m.ledger), always("log", read{m.log, w.logAll})}
+	all := []charge{fence, always("ledger", m.ledger), always("log", read{m.log, w.logAll}, read{})}
 	for _, p := range m.parts {
 		all = append(all, charge{"look-up", p.chance, []read{source, {p.rows, w.lookedUp}}, 0})
 	}
-	all = append(all, always("books", read{m.rows, w.counted}), always("books", read{m.rows, 0}, read{m.rows, 0}))
+	all = append(all, always("books", read{m.rows, w.counted}), always("books", read{m.rows, 0}))
 	for _, u := range m.updates {
 		all = append(all, charge{"update", u.chance, []read{staged, {u.rows, w.updated}}, u.rows * w.all})
 	}

@@ -52,18 +52,28 @@ func stored(field any) any {
 // Record appends rows to reconciliations through the default stream of the
 // table. They may be there twice after an error, some of them or all.
 func (w *Warehouse) Record(ctx context.Context, findings []connector.Finding) error {
-	if len(findings) == 0 {
-		return nil
+	rows := make([]map[string]any, len(findings))
+	for i := range findings {
+		rows[i] = fieldsOf(&findings[i])
 	}
-	if err := w.appender.untilSeen(ctx, func() error { return w.appender.record(ctx, findings) }); err != nil {
+	if err := w.appender.record(ctx, schemas.ReconciliationsTable, rows); err != nil {
 		return fmt.Errorf("record findings: %w", err)
 	}
 	return nil
 }
 
-// record writes findings.
-func (a *appender) record(ctx context.Context, findings []connector.Finding) error {
-	record, err := a.recordOf(findings)
+// record appends rows to an append-only table through its default stream: of
+// each the fields by their columns. They may be there twice after an error,
+// some of them or all.
+func (a *appender) record(ctx context.Context, table string, rows []map[string]any) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	return a.untilSeen(ctx, func() error { return a.writeRows(ctx, table, rows) })
+}
+
+func (a *appender) writeRows(ctx context.Context, table string, fields []map[string]any) error {
+	record, err := a.recordOf(table, fields)
 	if err != nil {
 		return err
 	}
@@ -74,23 +84,22 @@ func (a *appender) record(ctx context.Context, findings []connector.Finding) err
 	}
 	defer rows.release()
 	s := &stream{
-		client: a.write, limits: a.limits(), name: a.tablePath(schemas.ReconciliationsTable) + "/streams/_default",
+		client: a.write, limits: a.limits(), name: a.tablePath(table) + "/streams/_default",
 		rows: rows, part: span{0, rows.len()}, byDefault: true,
 	}
 	err = s.write(ctx)
 	if errors.Is(err, connector.ErrRefused) {
 		// The rows are ours: the table does not have what they need.
-		return &fault{class: connector.ErrConfiguration, what: schemas.ReconciliationsTable + " refuses its rows"}
+		return &fault{class: connector.ErrConfiguration, what: table + " refuses its rows"}
 	}
 	return err
 }
 
-// recordOf are findings as rows. Release it.
-func (a *appender) recordOf(findings []connector.Finding) (arrow.Record, error) {
-	b := array.NewRecordBuilder(a.allocator(), a.catalogue.Table(schemas.ReconciliationsTable).ArrowSchema())
+// recordOf are rows by their fields. Release it.
+func (a *appender) recordOf(table string, rows []map[string]any) (arrow.Record, error) {
+	b := array.NewRecordBuilder(a.allocator(), a.catalogue.Table(table).ArrowSchema())
 	defer b.Release()
-	for i := range findings {
-		fields := fieldsOf(&findings[i])
+	for _, fields := range rows {
 		for k, column := range b.Schema().Fields() {
 			value := stored(fields[column.Name])
 			if value == nil {

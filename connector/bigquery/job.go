@@ -75,12 +75,39 @@ func (w *Warehouse) query(ctx context.Context, s statement, f func([]bigquery.Va
 }
 
 // script runs a script that changes something, as a job with a name of its
-// own. The attempt, which is part of the name, rises only after a job of that
-// name was read to have ended with an error: what may still be running, or
-// have been done by a process before this one, is waited for, not done twice.
-// holds tells whether what such a job did is still there. f is called on each
-// row of the result.
+// own. holds tells whether what such a job did is still there. f is called on
+// each row of the result.
 func (w *Warehouse) script(ctx context.Context, s statement, name string, holds func(id string) (bool, error), f func([]bigquery.Value) error) error {
+	return w.named(ctx, s, name, holds, func(job *bigquery.Job) error { return w.eachRow(ctx, job, f) })
+}
+
+// change runs one statement that changes rows, outside of a transaction, and
+// returns how many it changed. What is not known to have been done is asked for
+// by the name of its job, not done twice: so the number is right.
+func (w *Warehouse) change(ctx context.Context, s statement) (rows int, err error) {
+	// Nobody else knows the name: a job that has it was begun by this call, and
+	// what it did is done.
+	name := "vitalsink_" + s.step + "_" + uuid.NewString()
+	defer w.attempts.forget(name)
+	ours := func(string) (bool, error) { return true, nil }
+	err = w.named(ctx, s, name, ours, func(job *bigquery.Job) error {
+		if stats := job.LastStatus().Statistics; stats != nil {
+			if q, ok := stats.Details.(*bigquery.QueryStatistics); ok {
+				rows = int(q.NumDMLAffectedRows)
+				return nil
+			}
+		}
+		return fmt.Errorf("job %s does not say how many rows it changed", job.ID())
+	})
+	return rows, err
+}
+
+// named runs what changes something as a job of that name. The attempt, which
+// is part of the name, rises only after a job of that name was read to have
+// ended with an error: what may still be running, or have been done by a
+// process before this one, is waited for, not done twice. done is called with
+// the job that has ended well.
+func (w *Warehouse) named(ctx context.Context, s statement, name string, holds func(id string) (bool, error), done func(*bigquery.Job) error) error {
 	return w.patience.retry(ctx, func() error {
 		for {
 			job, again, err := w.attempt(ctx, s, fmt.Sprintf("%s_%d", name, w.attempts.of(name)), holds)
@@ -90,7 +117,7 @@ func (w *Warehouse) script(ctx context.Context, s statement, name string, holds 
 				w.attempts.next(name)
 			case err == nil:
 				w.attempts.forget(name)
-				return w.eachRow(ctx, job, f)
+				return done(job)
 			}
 			if !again {
 				return err

@@ -247,14 +247,15 @@ func (w *Warehouse) runMerge(ctx context.Context, m *connector.Merge, names merg
 			{Name: "probed", Value: bytes.probed}, {Name: "estimated", Value: bytes.sum()},
 		},
 	}, nameOf(w.config, m), func(id string) (bool, error) { return w.landed(ctx, names, id) }, func(row []bigquery.Value) error {
-		var n [6]int64
+		var n [7]int64
 		for i := range n {
 			if err := scan(row[i], &n[i]); err != nil {
 				return err
 			}
 		}
 		books = connector.MergeBooks{
-			Registered: int(n[0]), Applied: int(n[1]), Superseded: int(n[2]), Stale: int(n[3]), BytesEstimated: n[4], BytesBilled: n[5],
+			Registered: int(n[0]), Applied: int(n[1]), Superseded: int(n[2]), Stale: int(n[3]), Erased: int(n[4]),
+			BytesEstimated: n[5], BytesBilled: n[6],
 		}
 		return nil
 	})

@@ -103,6 +103,7 @@ func renderAll(t *testing.T) map[string]string {
 		}
 	}
 	renderReconcile(t, c, s, render)
+	renderErase(t, c, render)
 	wide := goldenMerge(c.Table("timeseries"))
 	for i := range 4_500 { // more than a statement may change
 		wide.Batches[0].Days = append(wide.Batches[0].Days, mustDay("2010-01-01").Add(time.Duration(i)*day))
@@ -136,6 +137,43 @@ func renderReconcile(t *testing.T, c *schemas.Catalogue, s *statements, render f
 		places := placesOf(table, []time.Time{mustDay("2019-03-01"), mustDay("2026-11-22"), mustDay("2026-11-23")})
 		render("duplicates_"+name, "duplicates.sql", duplicatesNames{namesOf(table), places[0], mostExamples})
 		render("remove_"+name, "remove.sql", removeNames(table, places))
+	}
+}
+
+// renderErase renders what an erasure asks, for tables that differ in it.
+func renderErase(t *testing.T, c *schemas.Catalogue, render func(name, file string, names any)) {
+	t.Helper()
+	render("erasures", "erasures.sql", namesOfErasures(c))
+	render("erased_hashes", "erased_hashes.sql", nil)
+	render("links_client_user_ids", "links.sql", linksOf(c, "client_user_id"))
+	render("links_user_ids", "links.sql", linksOf(c, "user_id"))
+	now := time.Date(2026, 11, 23, 10, 0, 0, 123456000, time.UTC)
+	logDays := bounds{Column: "_appended_at", Runs: runsOf([]time.Time{mustDay("2026-11-22"), mustDay("2026-11-23")})}
+	for _, name := range []string{"timeseries", "sleep", "devices"} {
+		table := c.Table(name)
+		n := eraseNamesOf(table, now)
+		render("bump_fence_"+name, "bump_fence.sql", namesOf(table))
+		render("count_people_"+name, "count_people.sql", n)
+		render("whereabouts_"+name, "whereabouts.sql", n)
+		places := updatesOf(table, []probed{{day: mustDay("2026-11-22")}, {null: table.StickyColumn() != ""}}, maxPartitions)
+		render("erase_"+name, "erase.sql", n.With(false, places[0]))
+		render("erase_log_"+name, "erase.sql", n.With(true, logDays))
+	}
+	for _, name := range []string{schemas.QuarantineTable, schemas.EventsTable} {
+		table := c.Table(name)
+		for file, log := range map[string]bool{"nameless_" + name: false, "nameless_log_" + name: true} {
+			n, err := namesOfNameless(table, log)
+			if err != nil {
+				t.Fatal(err)
+			}
+			render(file, "nameless.sql", n)
+		}
+		columns, _ := namelessOf(table)
+		n := eraseNamesOf(table, now)
+		n.Nameless = columns.ID
+		render("whereabouts_nameless_"+name, "whereabouts.sql", n)
+		render("erase_nameless_"+name, "erase.sql", n.With(false, updatesOf(table, []probed{{null: true}}, maxPartitions)[0]))
+		render("erase_nameless_log_"+name, "erase.sql", n.With(true, logDays))
 	}
 }
 

@@ -126,13 +126,14 @@ func (d *db) golden(t *testing.T, c *schemas.Catalogue, name, text string) {
 		t.Fatal(err)
 	}
 	registered := 1
-	if table := c.Table(name[strings.LastIndexByte(name, '_')+1:]); table != nil {
+	if table := c.Table(name[strings.LastIndexByte(name, '_')+1:]); table != nil && table.Kind == schemas.Versioned {
 		d.logRow(table, c, "b1", nil)
 	}
 	parameters := []bigquery.QueryParameter{
 		{Name: "ids", Value: []string{"b1", "b2"}}, {Name: "job_id", Value: "j1"}, {Name: "after", Value: ""}, {Name: "reasons", Value: []string{"not_json"}},
 		{Name: "since", Value: time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)}, {Name: "users", Value: []string{"u1"}}, {Name: "workouts", Value: []string{"w1"}},
 		{Name: "run", Value: "r1"}, {Name: "fence", Value: 7},
+		{Name: "hashes", Value: []string{"h1"}}, {Name: "client_user_ids", Value: []string{"c1"}},
 	}
 	if table, ok := strings.CutPrefix(name, "remove_"); ok {
 		d.raise(table)

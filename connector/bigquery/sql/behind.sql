@@ -9,6 +9,7 @@ WITH logged AS (
         MAX({{ident .Sticky}}) OVER (PARTITION BY {{idents .Key}}) AS _latest{{end}}
     FROM {{table .Log}}
     WHERE _batch_id IN UNNEST(@ids) AND _appended_at >= {{timestamp .Since}} AND _appended_at <= {{timestamp .Until}}
+        AND NOT {{template "erased.sql"}} -- the table holds none of theirs
     QUALIFY RANK() OVER (PARTITION BY {{idents .Key}} ORDER BY _version DESC) = 1
 ),
 judged AS (

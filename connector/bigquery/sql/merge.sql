@@ -1,4 +1,4 @@
-DECLARE found, superseded, stale, applied, billed INT64 DEFAULT 0;
+DECLARE found, superseded, stale, erased, applied, billed INT64 DEFAULT 0;
 BEGIN TRANSACTION;
 
 {{template "raise_fence.sql" .}}
@@ -9,14 +9,15 @@ IF EXISTS (
     RAISE USING MESSAGE = {{literal .Taken}};
 END IF;
 
--- Of each key the newest version, and how many there are.
+-- Of each key the newest version, and how many there are. Who is erased is
+-- asked for within the transaction: what a folder remembers may be out of date.
 CREATE TEMP TABLE source AS
 SELECT {{range $i, $c := .Columns}}{{if $i}}, {{end}}
 {{- if eq $c $.Sticky}}MIN({{ident $c}}) OVER (PARTITION BY {{idents $.Key}}) AS {{ident $c}}{{else}}{{ident $c}}{{end}}
 {{- end}},
     COUNT(*) OVER (PARTITION BY {{idents .Key}}) AS _versions
 FROM {{table .Log}}
-WHERE _batch_id IN UNNEST(@ids) AND _appended_at >= {{timestamp .Since}}
+WHERE _batch_id IN UNNEST(@ids) AND _appended_at >= {{timestamp .Since}} AND NOT {{template "erased.sql"}}
 QUALIFY ROW_NUMBER() OVER (PARTITION BY {{idents .Key}} ORDER BY _version DESC) = 1;
 
 -- What the table has of each: nothing, something older, or this or something newer.
@@ -36,11 +37,20 @@ WHERE {{$part.Source.SQL "S"}};
 SET (found, superseded, stale) = (
     SELECT AS STRUCT IFNULL(SUM(_versions), 0), IFNULL(SUM(_versions - 1), 0), COUNTIF(_state = 'stale') FROM staged
 );
-IF (SELECT COUNT(*) FROM staged) > (SELECT COUNT(*) FROM source) THEN
+IF found - superseded > (SELECT COUNT(*) FROM source) THEN -- that many are staged
     RAISE USING MESSAGE = {{literal .Twice}};
 END IF;
+-- The log is read once more only where rows are missing: those of people who
+-- are erased. They are counted, and not taken to be what is missing.
 IF found != @registered THEN
-    RAISE USING MESSAGE = FORMAT('%s {registered=%d, found=%d}', {{literal .Unbalanced}}, @registered, found);
+    SET erased = (
+        SELECT COUNT(*)
+        FROM {{table .Log}}
+        WHERE _batch_id IN UNNEST(@ids) AND _appended_at >= {{timestamp .Since}} AND {{template "erased.sql"}}
+    );
+END IF;
+IF found + erased != @registered THEN
+    RAISE USING MESSAGE = FORMAT('%s {registered=%d, found=%d, erased=%d}', {{literal .Unbalanced}}, @registered, found, erased);
 END IF;
 {{range .Updates}}
 MERGE INTO {{table $.Table}} AS T
@@ -69,6 +79,6 @@ IF found != applied + superseded + stale THEN
 END IF;
 SET billed = @probed + @@script.bytes_billed;
 INSERT INTO {{table "merges"}} (merge_id, table_name, batch_ids, merged_at, rows_registered, rows_applied, rows_superseded, rows_stale, rows_erased, bytes_estimated, bytes_billed, job_id)
-VALUES (@merge_id, {{literal .Table}}, @ids, @merged_at, @registered, applied, superseded, stale, 0, @estimated, billed, @job_id);
+VALUES (@merge_id, {{literal .Table}}, @ids, @merged_at, @registered, applied, superseded, stale, erased, @estimated, billed, @job_id);
 COMMIT TRANSACTION;
-SELECT @registered AS registered, applied AS applied, superseded AS superseded, stale AS stale, IFNULL(@estimated, 0) AS estimated, billed AS billed;
+SELECT @registered AS registered, applied AS applied, superseded AS superseded, stale AS stale, erased AS erased, IFNULL(@estimated, 0) AS estimated, billed AS billed;

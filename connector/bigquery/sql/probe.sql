@@ -1,4 +1,6 @@
-{{- /* Which partitions hold a row that the merge will change? Only keys and versions are read. */ -}}
+{{- /* Which partitions hold a row that the merge will change? Only keys and versions are read. Rows of people who are
+       erased are not left out: what the table still holds of theirs may have a partition named in which the merge then finds
+       nothing to change, and once theirs are removed there is nothing to be named. */ -}}
 WITH source AS (
     SELECT {{idents .Key}}, MAX(_version) AS _version
 {{- if .Sticky}}, MIN({{ident .Sticky}}) AS {{ident .Sticky}}{{end}}

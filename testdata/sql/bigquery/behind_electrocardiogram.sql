@@ -4,6 +4,8 @@ WITH logged AS (
         MAX(`created_at`) OVER (PARTITION BY `user_id`, `id`) AS _latest
     FROM `project.health_store.electrocardiogram_log`
     WHERE _batch_id IN UNNEST(@ids) AND _appended_at >= TIMESTAMP '2026-11-23 10:00:00.123456+00' AND _appended_at <= TIMESTAMP '2026-11-23 10:00:01.123456+00'
+        AND NOT (TO_HEX(SHA256(LOWER(IFNULL(user_id, '')))) IN (SELECT user_hash FROM `project.health_store.erasures` WHERE entry = 'erase'
+    AND erasure_id NOT IN (SELECT erasure_id FROM `project.health_store.erasures` WHERE entry = 'lift'))) -- the table holds none of theirs
     QUALIFY RANK() OVER (PARTITION BY `user_id`, `id` ORDER BY _version DESC) = 1
 ),
 judged AS (

@@ -1,4 +1,4 @@
-DECLARE found, superseded, stale, applied, billed INT64 DEFAULT 0;
+DECLARE found, superseded, stale, erased, applied, billed INT64 DEFAULT 0;
 BEGIN TRANSACTION;
 
 -- Whoever raises the fence first wins; the other starts over.
@@ -16,12 +16,14 @@ IF EXISTS (
     RAISE USING MESSAGE = 'vitalsink: a batch is merged already';
 END IF;
 
--- Of each key the newest version, and how many there are.
+-- Of each key the newest version, and how many there are. Who is erased is
+-- asked for within the transaction: what a folder remembers may be out of date.
 CREATE TEMP TABLE source AS
 SELECT `user_id`, `team_id`, `client_user_id`, `resource`, `provider`, `source_type`, `timestamp`, `discriminator`, `start_time`, `end_time`, `value`, `value_text`, `unit`, `type`, `timezone_offset`, `systolic`, `diastolic`, `sensor_location`, `intensity`, `tags`, `delivery_mode`, `delivery_form`, `bolus_purpose`, `app_id`, `device_id`, `workout_id`, `sport`, `_extra`, `_version`, `_version_at`, `_message_id`, `_deleted`,
     COUNT(*) OVER (PARTITION BY `user_id`, `resource`, `provider`, `source_type`, `timestamp`, `discriminator`) AS _versions
 FROM `project.health_store.timeseries_log`
-WHERE _batch_id IN UNNEST(@ids) AND _appended_at >= TIMESTAMP '2026-11-23 10:00:00.123456+00'
+WHERE _batch_id IN UNNEST(@ids) AND _appended_at >= TIMESTAMP '2026-11-23 10:00:00.123456+00' AND NOT (TO_HEX(SHA256(LOWER(IFNULL(user_id, '')))) IN (SELECT user_hash FROM `project.health_store.erasures` WHERE entry = 'erase'
+    AND erasure_id NOT IN (SELECT erasure_id FROM `project.health_store.erasures` WHERE entry = 'lift')))
 QUALIFY ROW_NUMBER() OVER (PARTITION BY `user_id`, `resource`, `provider`, `source_type`, `timestamp`, `discriminator` ORDER BY _version DESC) = 1;
 
 -- What the table has of each: nothing, something older, or this or something newer.
@@ -43,11 +45,21 @@ WHERE ((S.`timestamp` >= TIMESTAMP '2019-03-01 00:00:00+00' AND S.`timestamp` < 
 SET (found, superseded, stale) = (
     SELECT AS STRUCT IFNULL(SUM(_versions), 0), IFNULL(SUM(_versions - 1), 0), COUNTIF(_state = 'stale') FROM staged
 );
-IF (SELECT COUNT(*) FROM staged) > (SELECT COUNT(*) FROM source) THEN
+IF found - superseded > (SELECT COUNT(*) FROM source) THEN -- that many are staged
     RAISE USING MESSAGE = 'vitalsink: the table holds a key twice';
 END IF;
+-- The log is read once more only where rows are missing: those of people who
+-- are erased. They are counted, and not taken to be what is missing.
 IF found != @registered THEN
-    RAISE USING MESSAGE = FORMAT('%s {registered=%d, found=%d}', 'vitalsink: books do not balance', @registered, found);
+    SET erased = (
+        SELECT COUNT(*)
+        FROM `project.health_store.timeseries_log`
+        WHERE _batch_id IN UNNEST(@ids) AND _appended_at >= TIMESTAMP '2026-11-23 10:00:00.123456+00' AND (TO_HEX(SHA256(LOWER(IFNULL(user_id, '')))) IN (SELECT user_hash FROM `project.health_store.erasures` WHERE entry = 'erase'
+    AND erasure_id NOT IN (SELECT erasure_id FROM `project.health_store.erasures` WHERE entry = 'lift')))
+    );
+END IF;
+IF found + erased != @registered THEN
+    RAISE USING MESSAGE = FORMAT('%s {registered=%d, found=%d, erased=%d}', 'vitalsink: books do not balance', @registered, found, erased);
 END IF;
 
 INSERT INTO `project.health_store.timeseries` (`user_id`, `team_id`, `client_user_id`, `resource`, `provider`, `source_type`, `timestamp`, `discriminator`, `start_time`, `end_time`, `value`, `value_text`, `unit`, `type`, `timezone_offset`, `systolic`, `diastolic`, `sensor_location`, `intensity`, `tags`, `delivery_mode`, `delivery_form`, `bolus_purpose`, `app_id`, `device_id`, `workout_id`, `sport`, `_extra`, `_version`, `_version_at`, `_message_id`, `_deleted`)
@@ -62,6 +74,6 @@ IF found != applied + superseded + stale THEN
 END IF;
 SET billed = @probed + @@script.bytes_billed;
 INSERT INTO `project.health_store.merges` (merge_id, table_name, batch_ids, merged_at, rows_registered, rows_applied, rows_superseded, rows_stale, rows_erased, bytes_estimated, bytes_billed, job_id)
-VALUES (@merge_id, 'timeseries', @ids, @merged_at, @registered, applied, superseded, stale, 0, @estimated, billed, @job_id);
+VALUES (@merge_id, 'timeseries', @ids, @merged_at, @registered, applied, superseded, stale, erased, @estimated, billed, @job_id);
 COMMIT TRANSACTION;
-SELECT @registered AS registered, applied AS applied, superseded AS superseded, stale AS stale, IFNULL(@estimated, 0) AS estimated, billed AS billed;
+SELECT @registered AS registered, applied AS applied, superseded AS superseded, stale AS stale, erased AS erased, IFNULL(@estimated, 0) AS estimated, billed AS billed;

@@ -7,5 +7,5 @@ WITH registered AS (
 SELECT batch_id, table_name, lane, catalogue_version, appended_at, `rows`, days, rows_without_day, resources
 FROM registered
 WHERE TRUE
-QUALIFY ROW_NUMBER() OVER (PARTITION BY table_name, lane, catalogue_version > 4 ORDER BY appended_at, batch_id) <= 500
+QUALIFY ROW_NUMBER() OVER (PARTITION BY table_name, lane, catalogue_version > 5 ORDER BY appended_at, batch_id) <= 500
 ORDER BY appended_at, batch_id

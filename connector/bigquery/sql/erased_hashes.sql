@@ -1,0 +1,2 @@
+SELECT DISTINCT user_hash
+FROM ({{template "erased_people.sql"}})
