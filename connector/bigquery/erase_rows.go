@@ -176,25 +176,26 @@ type linkNames struct {
 }
 
 // linksOf are the latest tables in which a user_id and a client_user_id stand
-// side by side.
+// side by side, and their logs: of who is erased nothing is folded any more.
 func linksOf(c *schemas.Catalogue, wanted string) linkNames {
 	n := linkNames{Wanted: wanted}
 	for _, t := range c.Versioned() {
 		if t.Index("user_id") >= 0 && t.Index("client_user_id") >= 0 {
-			n.Tables = append(n.Tables, eraseNamesOf(t, time.Time{}))
+			names := eraseNamesOf(t, time.Time{})
+			n.Tables = append(n.Tables, names, names.Logged())
 		}
 	}
 	return n
 }
 
-// ClientUserIDs are the client_user_id of people in the latest tables, each
+// ClientUserIDs are the client_user_id of people in latest tables and logs, each
 // once; an empty one is none.
 func (w *Warehouse) ClientUserIDs(ctx context.Context, hashes []string) ([]string, error) {
 	return w.links(ctx, "client_user_id", bigquery.QueryParameter{Name: "hashes", Value: hashes}, len(hashes))
 }
 
-// UserIDs are the people whose client_user_id in a latest table is one of
-// these, each once; an empty user_id is nobody's.
+// UserIDs are the people whose client_user_id in a latest table or a log is one
+// of these, each once; an empty user_id is nobody's.
 func (w *Warehouse) UserIDs(ctx context.Context, clientUserIDs []string) ([]string, error) {
 	return w.links(ctx, "user_id", bigquery.QueryParameter{Name: "client_user_ids", Value: clientUserIDs}, len(clientUserIDs))
 }

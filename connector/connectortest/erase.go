@@ -457,7 +457,8 @@ func (s *suite) removePeople(t *testing.T) {
 	remove("him", connector.RowCount{Latest: 3, Log: 3}, ben)
 }
 
-// personIDs: people by the ids that customers gave them, and the other way round.
+// personIDs: people by the ids that customers gave them, in tables and logs, and
+// the other way round.
 func (s *suite) personIDs(t *testing.T) {
 	w := s.open(t)
 	const carl = "9f8e7d6c-5b4a-4392-8170-6f5e4d3c2b1a"
@@ -487,7 +488,7 @@ func (s *suite) personIDs(t *testing.T) {
 		return w.ClientUserIDs(t.Context(), hashes)
 	}
 	got, err := clients(anna)
-	check("hers", got, err, "a1", "a2")
+	check("hers", got, err, "a1", "a2", "pending")
 	got, err = clients(ben, carl, "nobody")
 	check("theirs", got, err, "a2", "b")
 	got, err = clients()
@@ -496,7 +497,9 @@ func (s *suite) personIDs(t *testing.T) {
 	check("who is a2", got, err, carl, strings.ToUpper(anna))
 	got, err = w.UserIDs(t.Context(), []string{"a1", "b"})
 	check("who is a1 or b", got, err, anna, ben)
-	got, err = w.UserIDs(t.Context(), []string{"pending", "A1", "client of " + anna})
+	got, err = w.UserIDs(t.Context(), []string{"pending"}) // of who is erased nothing is folded any more
+	check("who is pending", got, err, anna)
+	got, err = w.UserIDs(t.Context(), []string{"A1", "client of " + anna})
 	check("who is nobody", got, err)
 	got, err = w.UserIDs(t.Context(), nil)
 	check("no ids", got, err)
