@@ -23,7 +23,7 @@ type eraseCommand struct {
 	billingFlag
 	memoryFlag
 	User         []string       `placeholder:"ID" sep:"none" help:"Erase this user, by Junction's id. May be given several times."`
-	ClientUserID []string       `name:"client-user-id" placeholder:"ID" sep:"none" help:"Erase the users to whom the tables give this client_user_id. May be given several times."`
+	ClientUserID []string       `name:"client-user-id" placeholder:"ID" sep:"none" help:"Erase the users to whom tables and logs give this client_user_id; with --user, messages that name the user by nothing else are found by it. May be given several times."`
 	File         string         `placeholder:"FILE" help:"Erase the users of a file, a Junction id on each line; - for standard input, which keeps ids out of the shell's history."`
 	DryRun       bool           `help:"Count what would be removed, and change nothing."`
 	Sweep        bool           `help:"Look once more for everybody who is erased, and remove what has come since. For a schedule, and after an interruption."`
@@ -230,7 +230,7 @@ func (e *erasing) do(ctx context.Context) (print func() error, err error) {
 	nothing := func() error { return nil }
 	if len(e.ClientUserID) > 0 {
 		more, err := e.erase.UserIDs(ctx, e.ClientUserID)
-		if err != nil {
+		if err != nil && (!errors.Is(err, erase.ErrNobody) || len(e.users) == 0) {
 			return nothing, fmt.Errorf("--client-user-id: %w; give Junction's id, by --user", err)
 		}
 		e.users = append(e.users, more...)
