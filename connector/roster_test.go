@@ -102,7 +102,7 @@ func someoneOf(rt *rapid.T, i int) (transforms.Message, string) {
 func run(t testing.TB, w connector.Warehouse, messages []transforms.Message, flushRows int) (acked int64, landed connector.Landed) {
 	t.Helper()
 	in := newIngest(t, w)
-	in.FlushRows = flushRows
+	in.FlushRows, in.Workers = flushRows, 1 // so that many are in one batch
 	var n atomic.Int64
 	var source sequence
 	for _, m := range messages {
@@ -198,6 +198,20 @@ func TestErasedBatch(t *testing.T) {
 	}
 	if log.Len() > 0 {
 		t.Errorf("it says: %s", log.String())
+	}
+}
+
+// TestErasedBeside: what the warehouse refuses of a message that was of somebody
+// who is erased too does not take their part into quarantine.
+func TestErasedBeside(t *testing.T) {
+	w := &watched{erased: erasing(people()[0]), refuses: `"s"`}
+	body := fmt.Sprintf(`{"event_type":"vitalsink.deleted.sleep","data":{"data":[{"user_id":%q,"id":"r"},{"user_id":%q,"id":"s"},{"user_id":%q,"id":"t"}]}}`,
+		people()[0], people()[1], people()[1])
+	m := transforms.Message{ID: "m", PublishTime: time.Date(2026, 5, 2, 0, 0, 0, 0, time.UTC), Data: []byte(body)}
+	acked, landed := run(t, w, []transforms.Message{m}, 1000)
+	want := connector.Books{Messages: 1, MessagesLanded: 1, RowsDecoded: 3, RowsErased: 2, Rows: 1}
+	if acked != 1 || landed.Books != want || len(w.rows["quarantine"]) > 0 || len(w.rows["sleep"]) != 1 {
+		t.Errorf("%d acknowledged, books %+v, rows %v", acked, landed.Books, w.rows)
 	}
 }
 
