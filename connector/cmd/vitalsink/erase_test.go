@@ -34,8 +34,8 @@ type forgotten struct {
 	// Files of messages: of all, of all but the victim, and of all but the one
 	// that names the victim by nothing but a reference of the client's.
 	all, others, byID string
-	baseline    string // a warehouse that never knew of the victim
-	secret      secrets
+	baseline          string // a warehouse that never knew of the victim
+	secret            secrets
 }
 
 // newForgotten has the messages that events are made of, and others that are
