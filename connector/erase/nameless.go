@@ -34,7 +34,7 @@ func (w *work) nameless(ctx context.Context) error {
 
 // namelessOf is that for one table and its log.
 func (w *work) namelessOf(ctx context.Context, t *schemas.Table) error {
-	s := &search{hashes: w.hashes, clients: w.clients}
+	s := &search{hashes: w.hashes, clients: w.clients, most: maxSearched}
 	found := map[string]map[string]bool{} // messages by hash
 	var unreadable []string
 	rows := map[string]connector.RowCount{} // by message

@@ -2,9 +2,11 @@ package erase
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"io"
+	"regexp"
 	"slices"
 	"unicode/utf8"
 
@@ -14,14 +16,15 @@ import (
 	"vitalsink/transforms"
 )
 
-// maxSearched is how much of a message is searched, decompressed: what is larger
-// counts as unreadable.
+// maxSearched is how many bytes of a message are searched, decompressed: what is
+// larger counts as unreadable.
 const maxSearched = 256 << 20
 
 // search looks for people in messages.
 type search struct {
 	hashes  []string
 	clients map[string]bool
+	most    int64 // bytes of a message, decompressed
 }
 
 // message tells whom of the people a message names, and whether all of it could
@@ -31,12 +34,12 @@ func (s *search) message(m *message) (hash string, names, readable bool) {
 	if hash, names = s.text([]byte(m.text)); names || m.zipped.Len() == 0 {
 		return hash, names, true
 	}
-	body, err := gunzip(m.zipped.Bytes())
+	body, err := s.gunzip(m.zipped.Bytes())
 	if hash, names = s.text(body); names || err != nil {
 		return hash, names, err == nil
 	}
 	if bytes.HasPrefix(body, []byte{0x1f, 0x8b}) { // as Junction compresses
-		body, err = gunzip(body)
+		body, err = s.gunzip(body)
 		if hash, names = s.text(body); names || err != nil {
 			return hash, names, err == nil
 		}
@@ -44,8 +47,29 @@ func (s *search) message(m *message) (hash string, names, readable bool) {
 	return "", false, utf8.Valid(body)
 }
 
-// text tells whom of the people a text names.
+// text tells whom of the people a text names, or what stands in it in base64:
+// an envelope that could not be opened has its message in it.
 func (s *search) text(text []byte) (hash string, names bool) {
+	if hash, names = s.plain(text); names {
+		return hash, names
+	}
+	for _, run := range base64Run.FindAll(text, -1) {
+		inner, _ := base64.StdEncoding.AppendDecode(nil, run[:len(run)/4*4]) // as far as it is
+		if bytes.HasPrefix(inner, []byte{0x1f, 0x8b}) {
+			inner, _ = s.gunzip(inner) // likewise
+		}
+		if hash, names = s.plain(inner); names {
+			return hash, names
+		}
+	}
+	return "", false
+}
+
+// base64Run is what may be base64, and long enough to hold an id.
+var base64Run = regexp.MustCompile(`[A-Za-z0-9+/]{48,}={0,2}`)
+
+// plain tells whom of the people a text names as it stands.
+func (s *search) plain(text []byte) (hash string, names bool) {
 	for id := range transforms.UUIDs(text) {
 		if h := connector.UserHash(id); slices.Contains(s.hashes, h) {
 			return h, true
@@ -84,13 +108,13 @@ func clientUserIDs(text []byte) func(yield func(string) bool) {
 var errTooLarge = errors.New("it is too large to be searched")
 
 // gunzip decompresses as far as it can.
-func gunzip(zipped []byte) ([]byte, error) {
+func (s *search) gunzip(zipped []byte) ([]byte, error) {
 	zr, err := gzip.NewReader(bytes.NewReader(zipped))
 	if err != nil {
 		return nil, err
 	}
 	var body bytes.Buffer
-	if _, err = io.Copy(&body, io.LimitReader(zr, maxSearched+1)); err == nil && body.Len() > maxSearched {
+	if _, err = io.Copy(&body, io.LimitReader(zr, s.most+1)); err == nil && int64(body.Len()) > s.most {
 		err = errTooLarge
 	}
 	return body.Bytes(), err

@@ -2,6 +2,7 @@ package erase
 
 import (
 	"bytes"
+	"encoding/base64"
 	"fmt"
 	"strings"
 	"testing"
@@ -27,7 +28,8 @@ func zipped(body string) []byte {
 // TestSearch: who stands anywhere in what there is of a message is found, and
 // what cannot be looked through for sure is said.
 func TestSearch(t *testing.T) {
-	s := &search{hashes: []string{connector.UserHash(other), connector.UserHash(victim)}, clients: map[string]bool{"Anna \"4\"\n": true, "17": true}}
+	const most = 1 << 16
+	s := &search{most: most, hashes: []string{connector.UserHash(other), connector.UserHash(victim)}, clients: map[string]bool{"Anna \"4\"\n": true, "17": true}}
 	first, second := s.hashes[0], s.hashes[1]
 	cut := zipped(strings.Repeat(other, 100))
 	for name, c := range map[string]struct {
@@ -48,13 +50,15 @@ func TestSearch(t *testing.T) {
 		"client of another":    {payload: zipped(`{"client_user_id":"170"}`), readable: true},
 		"client, no member":    {payload: zipped(`{"value":"17","client_user_id":null}`), readable: true},
 		"client, number":       {payload: zipped(`{"client_user_id":17}`), readable: true},
+		"torn envelope":        {payload: zipped(`{"message":{"data":"` + base64.StdEncoding.EncodeToString([]byte(`{"user_id":"`+victim+`"}`))), hash: second, readable: true},
+		"zipped, torn":         {payload: zipped(`{"data":"` + base64.StdEncoding.EncodeToString(zipped(`{"user_id":"` + victim + `","x":[` + strings.Repeat(`1,`, 300)))[:81]), hash: second, readable: true},
 		"no gzip":              {payload: []byte("{}"), readable: false},
 		"cut, and named":       {payload: cut[:len(cut)-10], hash: first, readable: false},
 		"cut":                  {payload: zipped(strings.Repeat("x", 100))[:20], readable: false},
 		"zipped body, cut":     {payload: zipped(string(zipped(strings.Repeat("x", 100))[:20])), readable: false},
 		"no text":              {payload: zipped("\xff\xfe3\x00f\x00"), readable: false},
-		"too large":            {payload: zipped(strings.Repeat("x", maxSearched+1)), readable: false},
-		"too large, and named": {payload: zipped(victim + strings.Repeat("x", maxSearched)), hash: second, readable: false},
+		"too large":            {payload: zipped(strings.Repeat("x", most+1)), readable: false},
+		"too large, and named": {payload: zipped(victim + strings.Repeat("x", most)), hash: second, readable: false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := &message{text: c.text}
