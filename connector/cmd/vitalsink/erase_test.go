@@ -10,6 +10,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -288,15 +289,8 @@ func TestErase(t *testing.T) {
 func (f *forgotten) comesBackByNoJob(t *testing.T) {
 	t.Helper()
 	h := &history{Server: f.Server, population: f.population}
-	var lines []string
-	for held, err := range f.population.Records(t.Context(), mustCatalogue(t)) {
-		if err != nil {
-			t.Fatal(err)
-		}
-		lines = append(lines, h.announce(t, mustCatalogue(t), held)...)
-	}
 	announced := filepath.Join(t.TempDir(), "announced.ndjson")
-	if err := os.WriteFile(announced, []byte(strings.Join(lines, "")), 0o600); err != nil {
+	if err := os.WriteFile(announced, bytes.Join(f.announced(t), nil), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	loads(t, exitDone, f.file, announced)
@@ -311,6 +305,21 @@ func (f *forgotten) comesBackByNoJob(t *testing.T) {
 	}
 	f.isGone(t, f.file)
 	checkFile(t, f.file)
+}
+
+// announced are messages that tell of history to fetch, of everybody.
+func (f *forgotten) announced(t *testing.T) (lines [][]byte) {
+	t.Helper()
+	h := &history{population: f.population}
+	for held, err := range f.population.Records(t.Context(), mustCatalogue(t)) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, line := range h.announce(t, mustCatalogue(t), held) {
+			lines = append(lines, []byte(line))
+		}
+	}
+	return lines
 }
 
 func decode(t testing.TB, text string, into any) {
@@ -367,8 +376,9 @@ func TestEraseKilled(t *testing.T) {
 }
 
 // TestEraseBeside: while a service receives everything once more, one of the
-// people is erased. In the end nothing of theirs is in BigQuery's tables and
-// logs; the others' rows are as they were.
+// people is erased, by a process that is killed thrice; then all that Junction
+// has is fetched and repaired. In the end nothing of theirs is in BigQuery's
+// tables and logs; the others' rows are as they were.
 func TestEraseBeside(t *testing.T) {
 	connectortest.Long(t)
 	t.Parallel()
@@ -381,41 +391,83 @@ func TestEraseBeside(t *testing.T) {
 	w.settle(t, r)
 	sent := make(chan error, 1)
 	go func() { sent <- w.publishOver(t, lines, 10*time.Second) }()
-	p := w.remote("erase", "--user", f.victim.ID, "--settle", "3s", "--json")
-	p.start(t)
-	if err := p.Wait(); err != nil {
-		t.Errorf("erase: %v: %s", err, p.wrote.String())
+	var said strings.Builder
+	for _, after := range []time.Duration{300 * time.Millisecond, 900 * time.Millisecond, 2 * time.Second} {
+		p := w.remote("erase", "--user", f.victim.ID, "--settle", "3s", "--json")
+		p.start(t)
+		<-time.After(after)
+		p.kill(t)
+		said.WriteString(p.wrote.String())
 	}
+	said.WriteString(w.does(t, nil, "erase", "--user", f.victim.ID, "--settle", "3s", "--json"))
 	if err := <-sent; err != nil {
 		t.Fatal(err)
 	}
 	w.settle(t, r)
-	r.terminate(t)
 	w.bigQuery.fold(t)
-	f.likeBaseline(t, w.bigQuery.copied(t), true) // whatever the service did not know
-	swept := w.remote("erase", "--sweep", "--settle", "0s", "--json")
-	swept.start(t)
-	if err := swept.Wait(); err != nil {
-		t.Errorf("erase --sweep: %v: %s", err, swept.wrote.String())
+	f.likeBaseline(t, w.bigQuery.copied(t), true) // whatever the service does not know
+
+	f.tellsAll(t, w, r, &said)
+	r.terminate(t)
+	said.WriteString(r.wrote.String())
+	w.bigQuery.fold(t)
+	if found := f.secret.in(w.bigQuery.text(t, "")); len(found) > 0 {
+		t.Errorf("the tables hold %d secrets of who is erased, such as %.60q", len(found), found[0])
 	}
-	f.likeBaseline(t, w.bigQuery.copied(t), true)
-	for _, table := range mustCatalogue(t).Versioned() {
-		for _, name := range []string{table.Name, table.Name + "_log"} {
-			var text strings.Builder
-			for _, row := range w.bigQuery.query(t, "SELECT * FROM "+name) {
-				fmt.Fprintf(&text, "%v\n", row)
-			}
-			if found := f.secret.in(text.String()); len(found) > 0 {
-				t.Errorf("%s holds %d secrets of who is erased, such as %.60q", name, len(found), found[0])
-			}
+	said.WriteString(w.does(t, nil, "erase", "--sweep", "--settle", "0s", "--json"))
+	for _, of := range []string{"", "_log"} {
+		if found := f.secret.in(w.bigQuery.text(t, of)); len(found) > 0 {
+			t.Errorf("tables%s hold %d secrets of who is erased, such as %.60q", of, len(found), found[0])
 		}
 	}
-	if found := f.secret.in(p.wrote.String() + r.wrote.String() + swept.wrote.String()); len(found) > 0 {
+	if found := f.secret.in(said.String()); len(found) > 0 {
 		t.Errorf("the outputs tell %d secrets, such as %.60q", len(found), found[0])
 	}
-	check := w.remote("check")
-	check.start(t)
-	if err := check.Wait(); err != nil {
-		t.Errorf("check: %v: %s", err, check.wrote.String())
+	w.does(t, nil, "check")
+}
+
+// does runs a command on BigQuery, and returns what it says.
+func (w *world) does(t *testing.T, env []string, args ...string) string {
+	t.Helper()
+	p := w.remote(args...)
+	p.Env = append(p.Env, env...)
+	p.start(t)
+	if err := p.Wait(); err != nil {
+		t.Errorf("%s: %v: %.2000s", args[0], err, p.wrote.String())
 	}
+	return p.wrote.String()
+}
+
+// text is all that is in tables, or in what else there is of each, but for the
+// ids that the topic gave to messages.
+func (s *bigQuery) text(t *testing.T, of string) string {
+	t.Helper()
+	var text strings.Builder
+	for _, table := range mustCatalogue(t).Versioned() {
+		for _, row := range s.query(t, "SELECT * FROM "+table.Name+of) {
+			fmt.Fprintf(&text, "%v\n", row)
+		}
+	}
+	return serverID.ReplaceAllString(text.String(), "")
+}
+
+// tellsAll fetches and repairs all that Junction has, of everybody.
+func (f *forgotten) tellsAll(t *testing.T, w *world, r *receiver, said *strings.Builder) {
+	t.Helper()
+	if err := w.publishOver(t, f.announced(t), time.Second); err != nil {
+		t.Fatal(err)
+	}
+	w.settle(t, r)
+	w.bigQuery.fold(t)
+	env := []string{emulator + "=" + w.address, keyVariable + "=" + f.Key}
+	topic := "pubsub://" + demoProject + "/" + path.Base(demoTopic)
+	for _, what := range [][]string{{}, {"--all-users", "--from", f.population.Start.Format(time.DateOnly), "--resource", "sleep"}} {
+		said.WriteString(w.does(t, env, append([]string{"backfill", "--api-url", f.URL, "--request-rate", "1000", "--topic", topic, "--json"}, what...)...))
+	}
+	w.settle(t, r)
+	w.bigQuery.fold(t)
+	if found := w.reconciles(t, f.audited, asItSays, "--share", "1", "--repair", "--delete-extra", "--topic", topic); found.Users != len(f.people)-1 || found.Erased != 1 {
+		t.Errorf("reconcile says %+v", found.Report)
+	}
+	w.settle(t, r)
 }
