@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 )
 
 // compacted is the name of the new file's database while it is made.
@@ -57,7 +58,7 @@ func (w *Warehouse) Compact(ctx context.Context) error {
 	return err
 }
 
-// openClean opens a file and removes what a compaction left beside it.
+// openClean opens a file and removes what processes that died left beside it.
 func openClean(ctx context.Context, cfg Config) (*store, error) {
 	s, err := open(ctx, cfg, true)
 	if err != nil {
@@ -65,7 +66,7 @@ func openClean(ctx context.Context, cfg Config) (*store, error) {
 	}
 	path, err := filepath.EvalSymlinks(cfg.Path)
 	if err == nil {
-		err = removeCompact(path)
+		err = errors.Join(removeCompact(path), removeSpilled(cfg.Path))
 	}
 	if err != nil {
 		return nil, errors.Join(err, s.close())
@@ -76,7 +77,7 @@ func openClean(ctx context.Context, cfg Config) (*store, error) {
 // explainRoom says what to do about a full disk.
 func explainRoom(err error) error {
 	if strings.Contains(err.Error(), "No space left on device") {
-		return fmt.Errorf("there is no room for as much again; free some, and run it once more, the file is as it was: %w", explain(err))
+		return fmt.Errorf("there is no room for as much again, and the bytes are still in the file; free some, and run it once more: %w", explain(err))
 	}
 	return explain(err)
 }
@@ -118,11 +119,7 @@ func (s *store) copyTo(ctx context.Context, from, to string) error {
 		return err
 	}
 	// Who may read the old file may read the new one, and nobody else.
-	info, err := os.Stat(from)
-	if err == nil {
-		err = os.Chmod(to, info.Mode().Perm())
-	}
-	if err != nil {
+	if err := likeFile(from, to); err != nil {
 		return err
 	}
 	if _, err := s.folds.ExecContext(ctx, fmt.Sprintf("COPY FROM DATABASE %s TO %s", ident(s.database), compacted)); err != nil {
@@ -137,6 +134,20 @@ func (s *store) copyTo(ctx context.Context, from, to string) error {
 		}
 	}
 	return nil
+}
+
+// likeFile gives a file the owner and the permissions of another.
+func likeFile(from, to string) error {
+	info, err := os.Stat(from)
+	if err != nil {
+		return err
+	}
+	if of, ok := info.Sys().(*syscall.Stat_t); ok {
+		if err := os.Chown(to, int(of.Uid), int(of.Gid)); err != nil {
+			return fmt.Errorf("the new file has to belong to whom the old one does: %w", err)
+		}
+	}
+	return os.Chmod(to, info.Mode().Perm())
 }
 
 // compareWith wants all tables, views and rows in a copy.
@@ -193,6 +204,29 @@ func removeCompact(path string) error {
 		if err := os.Remove(leftover); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("remove what a compaction left: %w", err)
 		}
+	}
+	return nil
+}
+
+// removeSpilled removes what a process that died had put aside for want of
+// memory. Whoever calls it has the file open, and has put nothing aside yet.
+func removeSpilled(path string) error {
+	dir := path + ".tmp" // DuckDB's own choice
+	files, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	removed := false
+	for _, f := range files {
+		if strings.HasPrefix(f.Name(), "duckdb_temp_") {
+			err, removed = errors.Join(err, os.Remove(filepath.Join(dir, f.Name()))), true
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("remove what a process had put aside: %w", err)
+	}
+	if removed {
+		_ = os.Remove(dir) // unless somebody has something else in it
 	}
 	return nil
 }

@@ -167,7 +167,9 @@ func TestCompactLeftovers(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := w.Close(); err != nil {
+	spilled, others := filepath.Join(path+".tmp", "duckdb_temp_storage_DEFAULT-0.tmp"), filepath.Join(path+".tmp", "somebody's")
+	err := errors.Join(w.Close(), os.MkdirAll(path+".tmp", 0o700), os.WriteFile(spilled, []byte("rows"), 0o600), os.WriteFile(others, nil, 0o600))
+	if err != nil {
 		t.Fatal(err)
 	}
 	again, err := Open(t.Context(), w.config)
@@ -176,6 +178,9 @@ func TestCompactLeftovers(t *testing.T) {
 	}
 	if err := again.Close(); err != nil {
 		t.Error(err)
+	}
+	if names, err := filepath.Glob(path + ".tmp/*"); err != nil || !slices.Equal(names, []string{others}) {
+		t.Errorf("%q are left: %v", names, err)
 	}
 	if names, err := filepath.Glob(path + ".compact*"); err != nil || len(names) > 0 {
 		t.Errorf("%q are left: %v", names, err)

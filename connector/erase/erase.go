@@ -117,6 +117,34 @@ func (e *Erase) Sweep(ctx context.Context) (*Report, error) {
 	return e.carryOut(ctx, targets, nil)
 }
 
+// Discard removes messages from quarantine that name no user, whoever's they
+// are: those that could not be searched.
+func (e *Erase) Discard(ctx context.Context, messageIDs []string) (connector.RowCount, error) {
+	e.say("folding what is pending")
+	if err := e.Fold(ctx); err != nil {
+		return connector.RowCount{}, err
+	}
+	e.say("removing messages")
+	n, err := e.Warehouse.RemoveNameless(ctx, e.Catalogue.Table(schemas.QuarantineTable), messageIDs)
+	if err != nil || n == (connector.RowCount{}) {
+		return n, err
+	}
+	return n, e.compact(ctx)
+}
+
+// compact has the warehouse give up what it keeps of removed rows.
+func (e *Erase) compact(ctx context.Context) error {
+	c, ok := e.Warehouse.(Compacter)
+	if !ok {
+		return nil
+	}
+	e.say("writing the file anew, without what was removed")
+	if err := c.Compact(ctx); err != nil {
+		return fmt.Errorf("all rows are removed, but their bytes are not yet: %w", err)
+	}
+	return nil
+}
+
 // carryOut does what there is to do once erasures are recorded.
 func (e *Erase) carryOut(ctx context.Context, targets []*target, clientUserIDs []string) (*Report, error) {
 	for _, t := range e.Catalogue.Versioned() {
@@ -132,8 +160,10 @@ func (e *Erase) carryOut(ctx context.Context, targets []*target, clientUserIDs [
 	if w.left() > 0 {
 		return w.report(), nil
 	}
-	if err := w.compact(ctx); err != nil {
-		return w.report(), err
+	if len(w.found) > 0 || w.isUnfinished() {
+		if err := e.compact(ctx); err != nil {
+			return w.report(), err
+		}
 	}
 	err := w.finish(ctx)
 	return w.report(), err

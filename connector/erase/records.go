@@ -12,17 +12,17 @@ import (
 
 // Record is an erasure as the table erasures tells it.
 type Record struct {
-	ErasureID   string             `json:"erasure_id"`
-	UserHash    string             `json:"user_hash"`
-	RequestedAt time.Time          `json:"requested_at"`
-	RequestedBy string             `json:"requested_by"`
-	Removed     connector.RowCount `json:"removed"`
-	Tables      []string           `json:"tables"`     // that something was removed from
-	Unreadable  []string           `json:"unreadable"` // messages
-	CompletedAt *time.Time         `json:"completed_at,omitempty"`
-	GoneAt      *time.Time         `json:"gone_at,omitempty"`
-	LiftedAt    *time.Time         `json:"lifted_at,omitempty"`
-	LiftedBy    string             `json:"lifted_by,omitempty"`
+	ErasureID   string                        `json:"erasure_id"`
+	UserHash    string                        `json:"user_hash"`
+	RequestedAt time.Time                     `json:"requested_at"`
+	RequestedBy string                        `json:"requested_by"`
+	Removed     connector.RowCount            `json:"removed"`
+	Tables      map[string]connector.RowCount `json:"tables"`
+	Unreadable  []string                      `json:"unreadable"` // messages
+	CompletedAt *time.Time                    `json:"completed_at,omitempty"`
+	GoneAt      *time.Time                    `json:"gone_at,omitempty"`
+	LiftedAt    *time.Time                    `json:"lifted_at,omitempty"`
+	LiftedBy    string                        `json:"lifted_by,omitempty"`
 }
 
 // Records are all erasures, or those of some people, in the order in which they
@@ -77,7 +77,7 @@ func (e *Erase) records(ctx context.Context) ([]Record, error) {
 		row := &rows[i]
 		r := of[row.ID]
 		if r == nil {
-			r = &Record{ErasureID: row.ID, UserHash: row.UserHash, Tables: []string{}, Unreadable: []string{}}
+			r = &Record{ErasureID: row.ID, UserHash: row.UserHash, Tables: map[string]connector.RowCount{}, Unreadable: []string{}}
 			of[row.ID] = r
 		}
 		r.enter(row)
@@ -99,9 +99,7 @@ func (r *Record) enter(row *connector.Erasure) {
 		r.RequestedAt, r.RequestedBy = row.RecordedAt, row.RequestedBy
 	case connector.EntryTable:
 		r.Removed.Add(row.Removed)
-		if !slices.Contains(r.Tables, row.Table) {
-			r.Tables = append(r.Tables, row.Table)
-		}
+		add(r.Tables, row.Table, row.Removed)
 	case connector.EntryUnreadable:
 		r.Unreadable = append(r.Unreadable, row.MessageIDs...)
 	case connector.EntryComplete:

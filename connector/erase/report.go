@@ -27,6 +27,7 @@ type Report struct {
 // Person is one of the people, who is not named.
 type Person struct {
 	ErasureID string             `json:"erasure_id,omitempty"`
+	UserHash  string             `json:"user_hash"`
 	Removed   connector.RowCount `json:"removed"`
 }
 
@@ -40,14 +41,15 @@ func (r *Report) Sum() (sum connector.RowCount) {
 
 // report is what was done so far.
 func (w *work) report() *Report {
-	r := &Report{Tables: w.found, Waiting: map[string]int{}, Unreadable: slices.Sorted(maps.Keys(w.unreadable))}
+	r := &Report{Tables: w.found, Waiting: map[string]int{}, Unreadable: slices.AppendSeq([]string{}, maps.Keys(w.unreadable))}
+	slices.Sort(r.Unreadable)
 	for table, n := range w.waiting {
 		if n > 0 {
 			r.Waiting[table] = n
 		}
 	}
 	for _, t := range w.targets {
-		r.People = append(r.People, Person{t.id, w.people[t.hash]})
+		r.People = append(r.People, Person{t.id, t.hash, w.people[t.hash]})
 	}
 	if !w.gone.IsZero() {
 		r.GoneAt = &w.gone

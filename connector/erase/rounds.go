@@ -180,19 +180,7 @@ func (w *work) settle(ctx context.Context) error {
 	}
 }
 
-// compact has the warehouse give up what it keeps of removed rows.
-func (w *work) compact(ctx context.Context) error {
-	c, ok := w.Warehouse.(Compacter)
-	if !ok || len(w.found) == 0 && !w.isUnfinished() {
-		return nil
-	}
-	w.say("writing the file anew, without what was removed")
-	if err := c.Compact(ctx); err != nil {
-		return fmt.Errorf("all rows are removed, but their bytes are not yet: %w", err)
-	}
-	return nil
-}
-
+// isUnfinished tells whether one of the erasures was not complete before.
 func (w *work) isUnfinished() bool {
 	for _, t := range w.targets {
 		if !t.complete {

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"regexp"
 	"slices"
@@ -31,8 +32,13 @@ type search struct {
 // be searched. What names one by a reference of the client's alone counts for
 // the first of them.
 func (s *search) message(m *message) (hash string, names, readable bool) {
-	if hash, names = s.text([]byte(m.text)); names || m.zipped.Len() == 0 {
-		return hash, names, true
+	for _, text := range []string{m.id, m.text} {
+		if hash, names = s.text([]byte(text)); names {
+			return hash, true, true
+		}
+	}
+	if m.zipped.Len() == 0 {
+		return "", false, true
 	}
 	body, err := s.gunzip(m.zipped.Bytes())
 	if hash, names = s.text(body); names || err != nil {
@@ -54,11 +60,31 @@ func (s *search) text(text []byte) (hash string, names bool) {
 		return hash, names
 	}
 	for _, run := range base64Run.FindAll(text, -1) {
-		inner, _ := base64.StdEncoding.AppendDecode(nil, run[:len(run)/4*4]) // as far as it is
-		if bytes.HasPrefix(inner, []byte{0x1f, 0x8b}) {
-			inner, _ = s.gunzip(inner) // likewise
+		for cut := range 4 { // its begin may be gone
+			if hash, names = s.inner(run[cut:]); names {
+				return hash, names
+			}
 		}
-		if hash, names = s.plain(inner); names {
+	}
+	return "", false
+}
+
+// inner tells whom base64 names, as far as it can be decoded; there may be
+// another envelope in it.
+func (s *search) inner(run []byte) (hash string, names bool) {
+	inner, _ := base64.StdEncoding.AppendDecode(nil, run[:len(run)/4*4])
+	if bytes.HasPrefix(inner, []byte{0x1f, 0x8b}) {
+		inner, _ = s.gunzip(inner)
+	}
+	if hash, names = s.plain(inner); names {
+		return hash, names
+	}
+	for _, deeper := range base64Run.FindAll(inner, -1) {
+		body, _ := base64.StdEncoding.AppendDecode(nil, deeper[:len(deeper)/4*4])
+		if bytes.HasPrefix(body, []byte{0x1f, 0x8b}) {
+			body, _ = s.gunzip(body)
+		}
+		if hash, names = s.plain(body); names {
 			return hash, names
 		}
 	}
@@ -97,8 +123,10 @@ func clientUserIDs(text []byte) func(yield func(string) bool) {
 			if !ok {
 				continue
 			}
-			var id string
-			if json.NewDecoder(bytes.NewReader(value)).Decode(&id) == nil && id != "" && !yield(id) {
+			var id any // a text, or a number
+			d := json.NewDecoder(bytes.NewReader(value))
+			d.UseNumber()
+			if d.Decode(&id) == nil && id != nil && id != "" && !yield(fmt.Sprint(id)) {
 				return
 			}
 		}

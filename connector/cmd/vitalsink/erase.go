@@ -10,25 +10,29 @@ import (
 	"os"
 	"os/user"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"vitalsink/connector"
 	"vitalsink/connector/erase"
+	"vitalsink/transforms"
 )
 
 type eraseCommand struct {
 	warehouseFlag
 	billingFlag
 	memoryFlag
-	User         []string       `placeholder:"ID" sep:"none" help:"Erase this user, by Junction's id. May be given several times."`
-	ClientUserID []string       `name:"client-user-id" placeholder:"ID" sep:"none" help:"Erase the users to whom tables and logs give this client_user_id; with --user, messages that name the user by nothing else are found by it. May be given several times."`
-	File         string         `placeholder:"FILE" help:"Erase the users of a file, a Junction id on each line; - for standard input, which keeps ids out of the shell's history."`
-	DryRun       bool           `help:"Count what would be removed, and change nothing."`
-	Sweep        bool           `help:"Look once more for everybody who is erased, and remove what has come since. For a schedule, and after an interruption."`
-	List         bool           `help:"Print the erasures on record, of all or of the users given. It says nobody's id."`
-	Lift         bool           `help:"End the erasure of the users given: what comes of them from now on is kept. It brings nothing back."`
+	User         []string       `placeholder:"ID" sep:"none" env:"-" help:"Erase this user, by Junction's id. May be given several times."`
+	ClientUserID []string       `name:"client-user-id" placeholder:"REFERENCE" sep:"none" env:"-" help:"Erase the users to whom tables and logs give this client_user_id. With --user or --file it means nobody else: messages that name their user by nothing else are found by it. May be given several times."`
+	File         string         `placeholder:"FILE" env:"-" help:"Erase the users of a file, a Junction id on each line; - for standard input, which keeps ids out of the shell's history."`
+	DryRun       bool           `env:"-" help:"Count what would be removed, and change nothing."`
+	Sweep        bool           `env:"-" help:"Look once more for everybody who is erased, and remove what has come since. For a schedule, and after an interruption."`
+	List         bool           `env:"-" help:"Print the erasures on record, of all or of the users given. It says nobody's id."`
+	Lift         bool           `env:"-" help:"End the erasures of the users given: what comes of them from now on is kept. It brings nothing back."`
+	Message      []string       `placeholder:"ID" sep:"none" env:"-" help:"Remove this message from quarantine, whoever's it is: one that names no user and could not be searched. May be given several times."`
 	RequestedBy  string         `placeholder:"WHO" help:"Who asked, for the record. Default: the name of the user at this machine."`
 	Settle       *time.Duration `placeholder:"TIME" help:"Look a last time so long after the begin, when every receiver knows of the erasure. Default 15m in BigQuery; for a DuckDB file 0s, since nothing else writes to it."`
 	PubsubKeeps  string         `name:"pubsub-keeps" default:"62d" placeholder:"DAYS" help:"For how long Pub/Sub can keep a message: retention of subscription or topic, and that of dead letters after it. Default ${default}, the most there is; 0d without Pub/Sub."`
@@ -53,10 +57,11 @@ which there has to be room beside it.
 The record, the table erasures, holds a hash of the id (SHA-256), and the id is
 kept nowhere. Delete the user at Junction first, or it keeps sending. The output
 says what cannot be reached from here, and until when that exists; docs/security.md
-has it all for those who must prove it.
+has it all for those who must prove it. Whom to erase is never taken from the
+environment.
 
-Exit code 3: something is left, in batches that cannot be folded yet, or could not
-be searched; see the output.`
+Exit code 3: something is left in batches that cannot be folded yet, or messages
+could not be searched (--dry-run tells, too); the output says what to do.`
 }
 
 // userID is the form of Junction's ids of users.
@@ -71,22 +76,25 @@ func (c *eraseCommand) check() error {
 		}
 	}
 	modes := 0
-	for _, is := range []bool{c.DryRun, c.Sweep, c.List, c.Lift} {
+	for _, is := range []bool{c.DryRun, c.Sweep, c.List, c.Lift, len(c.Message) > 0} {
 		if is {
 			modes++
 		}
 	}
 	named := len(c.User) > 0 || len(c.ClientUserID) > 0 || c.File != ""
-	wrong(modes > 1, "give one of --dry-run, --sweep, --list and --lift")
-	wrong(!named && !c.Sweep && !c.List, "say whom: --user, --client-user-id or --file")
-	wrong(named && c.Sweep, "--sweep is about everybody who is erased: leave --user, --client-user-id and --file out")
-	wrong((c.Lift || c.List) && len(c.ClientUserID) > 0, "nothing of who is erased is left in the tables: give --user or --file, not --client-user-id")
+	wrong(modes > 1, "give one of --dry-run, --sweep, --list, --lift and --message")
+	wrong(!named && !c.Sweep && !c.List && len(c.Message) == 0, "say whom: --user, --client-user-id or --file")
+	wrong(named && (c.Sweep || len(c.Message) > 0), "--sweep and --message are about nobody in particular: leave --user, --client-user-id and --file out")
+	wrong((c.Lift || c.List) && len(c.ClientUserID) > 0, "--client-user-id finds nobody who is erased, for it is kept nowhere: give --user or --file")
+	wrong(slices.Contains(c.Message, ""), "--message: an id must not be empty")
 	for i, id := range c.User {
 		wrong(!userID.MatchString(id), "--user, the %s: it is no Junction user id, which is a UUID such as 3f0a52d1-96b2-4c38-8f7e-0b1d6e5a4c29", ordinal(i+1))
 	}
 	for _, id := range c.ClientUserID {
-		wrong(id == "", "--client-user-id: it is not empty")
+		wrong(id == "", "--client-user-id: it must not be empty")
 	}
+	wrong(len(c.RequestedBy) > 200 || strings.ContainsFunc(c.RequestedBy, unicode.IsControl), "--requested-by: at most 200 bytes, on one line")
+	wrong(len(slices.Collect(transforms.UUIDs([]byte(c.RequestedBy)))) > 0, "--requested-by: leave the user's id out, it would be kept in the record")
 	wrong(c.Settle != nil && (*c.Settle < 0 || *c.Settle > 24*time.Hour), "--settle must be from 0s to 24h")
 	_, err := c.kept()
 	return errors.Join(append(errs, err)...)
@@ -126,7 +134,7 @@ func (c *eraseCommand) fromFile(stdin io.Reader) (ids []string, err error) {
 	}
 	lines := bufio.NewScanner(in)
 	for n := 1; lines.Scan(); n++ {
-		id := strings.TrimSpace(lines.Text())
+		id := strings.TrimSpace(strings.TrimPrefix(lines.Text(), "\ufeff")) // as spreadsheets begin a file
 		if id == "" {
 			continue
 		}
@@ -228,12 +236,14 @@ type erasing struct {
 // do does what was asked for, and returns what prints it.
 func (e *erasing) do(ctx context.Context) (print func() error, err error) {
 	nothing := func() error { return nil }
-	if len(e.ClientUserID) > 0 {
-		more, err := e.erase.UserIDs(ctx, e.ClientUserID)
-		if err != nil && (!errors.Is(err, erase.ErrNobody) || len(e.users) == 0) {
+	if len(e.ClientUserID) > 0 && len(e.users) == 0 {
+		e.users, err = e.erase.UserIDs(ctx, e.ClientUserID)
+		if err != nil {
 			return nothing, fmt.Errorf("--client-user-id: %w; give Junction's id, by --user", err)
 		}
-		e.users = append(e.users, more...)
+		if slices.ContainsFunc(e.users, func(id string) bool { return !userID.MatchString(id) }) {
+			return nothing, errors.New("--client-user-id: it belongs to a user whose id is no UUID, as Junction's are; nobody is erased")
+		}
 	}
 	var r *erase.Report
 	switch {
@@ -243,6 +253,9 @@ func (e *erasing) do(ctx context.Context) (print func() error, err error) {
 			return nothing, err
 		}
 		return func() error { return e.printRecords(records) }, nil
+	case len(e.Message) > 0:
+		n, err := e.erase.Discard(ctx, e.Message)
+		return func() error { return e.printDiscarded(n) }, err
 	case e.Lift:
 		n, err := e.erase.Lift(ctx, e.users)
 		return func() error { return e.printLifted(n) }, err
@@ -268,7 +281,7 @@ func (e *erasing) verdict(r *erase.Report) error {
 		errs = append(errs, attention{fmt.Sprintf("rows of logs that cannot be removed yet: %d; no fold brings them into a table; run erase --sweep when these batches are folded, at the latest in %s", n, connector.UnregisteredFor)})
 	}
 	if n := len(r.Unreadable); n > 0 {
-		errs = append(errs, attention{fmt.Sprintf("messages in quarantine that name no user and could not be searched: %d; look at them (replay quarantine --message ID --print), or delete them by hand", n)})
+		errs = append(errs, attention{fmt.Sprintf("messages in quarantine that name no user and could not be searched: %d; look at them (replay quarantine --message ID --print), and remove them with erase --message ID", n)})
 	}
 	return errors.Join(errs...)
 }

@@ -54,11 +54,11 @@ func (e *erasing) remains(now time.Time) []remaining {
 			remaining{"BigQuery's tables", until(e.afterlife), "time travel and fail-safe bring removed rows back"},
 			remaining{"BigQuery's job history", until(queryHistory), "statements of erase name hashes only; queries of your own may name people"})
 	} else {
-		all = append(all, remaining{"copies of the DuckDB file", nil, "backups, snapshots of the disk, exports"})
+		all = append(all, remaining{"copies of the DuckDB file", nil, "backups, snapshots of the disk, other hard links to it"})
 	}
 	return append(all,
-		remaining{"files given to load", nil, "and whatever else was exported from the tables"},
-		remaining{"Junction", nil, "delete the user there, or it keeps sending; what it sends is dropped"})
+		remaining{"files given to load, exports", nil, "delete them where they are"},
+		remaining{"Junction", nil, "delete the user there; until then it sends, and what it sends is dropped"})
 }
 
 // print prints the result, up to an error that broke it off.
@@ -97,6 +97,7 @@ func (e *erasing) printOutcome(r *erased) {
 	switch {
 	case r.Outcome == outcomeCounted:
 		fmt.Fprintf(e.std.out, "%s: this would be removed, and nothing was; %d rows of logs would have to be folded first\n", people, waiting(r.Report))
+		e.printUnreadable(r)
 		return
 	case len(r.People) == 0:
 		fmt.Fprintln(e.std.out, "nobody is erased")
@@ -104,18 +105,22 @@ func (e *erasing) printOutcome(r *erased) {
 	case r.Outcome == outcomePartly:
 		fmt.Fprintf(e.std.out, "%s: erased, but not all of it is removed yet; no fold brings it back\n", people)
 	default:
-		fmt.Fprintf(e.std.out, "%s: erased; nothing is left in any table or log, as a last look found\n", people)
+		fmt.Fprintf(e.std.out, "%s: erased; a last look found nothing of theirs in any table or log\n", people)
 	}
+	if r.Removed == (connector.RowCount{}) && !e.Sweep {
+		fmt.Fprintln(e.std.out, "There was nothing to remove: if you expected something, check the ids, and lift the erasure of a wrong one.")
+	}
+	e.printUnreadable(r)
 	for i, p := range r.People {
 		if i == mostLines {
 			fmt.Fprintf(e.std.out, "… and %d more\n", len(r.People)-i)
 			break
 		}
-		fmt.Fprintf(e.std.out, "erasure %s: %s rows, %s of logs\n", p.ErasureID, humanize.Comma(int64(p.Removed.Latest)), humanize.Comma(int64(p.Removed.Log)))
+		fmt.Fprintf(e.std.out, "erasure %s of user_hash %.12s…: %s rows, %s of logs\n", p.ErasureID, p.UserHash, humanize.Comma(int64(p.Removed.Latest)), humanize.Comma(int64(p.Removed.Log)))
 	}
 	fmt.Fprintln(e.std.out, "\nOut of reach from here:")
 	for _, left := range r.Remains {
-		until := "as long as it is kept"
+		until := "for as long as somebody keeps them"
 		if left.Until != nil {
 			until = "until " + left.Until.Format(time.DateOnly)
 		}
@@ -126,14 +131,34 @@ func (e *erasing) printOutcome(r *erased) {
 	}
 }
 
+// printUnreadable names messages, which is no secret: Pub/Sub or vitalsink did.
+func (e *erasing) printUnreadable(r *erased) {
+	for i, id := range r.Unreadable {
+		if i == mostLines {
+			fmt.Fprintf(e.std.out, "… and %d more, with --json\n", len(r.Unreadable)-i)
+			break
+		}
+		fmt.Fprintf(e.std.out, "could not be searched: message %s\n", printable(id))
+	}
+}
+
+func (e *erasing) printDiscarded(n connector.RowCount) error {
+	if e.JSON {
+		return printJSON(e.std.out, map[string]connector.RowCount{"removed": n})
+	}
+	_, err := fmt.Fprintf(e.std.out, "removed from quarantine: %d rows, %d of its log\n", n.Latest, n.Log)
+	return err
+}
+
 func (e *erasing) printLifted(n int) error {
 	if e.JSON {
 		return printJSON(e.std.out, map[string]int{"lifted": n})
 	}
-	if n > 0 {
-		fmt.Fprintf(e.std.out, "%d erasures lifted: what comes of these people from now on is kept; receivers know within minutes\n", n)
+	if n == 0 {
+		return nil
 	}
-	return nil
+	_, err := fmt.Fprintf(e.std.out, "erasures lifted: %d; what comes from now on is kept, and receivers know within minutes\n", n)
+	return err
 }
 
 // printRecords prints erasures.
@@ -146,7 +171,7 @@ func (e *erasing) printRecords(all []erase.Record) error {
 		return nil
 	}
 	w := tabwriter.NewWriter(e.std.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "ERASURE\tREQUESTED\tBY\tROWS\tOF LOGS\tUNREADABLE\tCOMPLETE\tLAST COPY\tLIFTED")
+	fmt.Fprintln(w, "ERASURE\tUSER_HASH\tREQUESTED\tBY\tROWS\tOF LOGS\tUNREADABLE\tCOMPLETE\tLAST COPY\tLIFTED")
 	day := func(t *time.Time) string {
 		if t == nil {
 			return "-"
@@ -155,8 +180,8 @@ func (e *erasing) printRecords(all []erase.Record) error {
 	}
 	for i := range all {
 		r := &all[i]
-		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%d\t%d\t%s\t%s\t%s\n", r.ErasureID, r.RequestedAt.UTC().Format(time.DateTime), r.RequestedBy,
-			r.Removed.Latest, r.Removed.Log, len(r.Unreadable), day(r.CompletedAt), day(r.GoneAt), day(r.LiftedAt))
+		fmt.Fprintf(w, "%s\t%.12s…\t%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\n", r.ErasureID, r.UserHash, r.RequestedAt.UTC().Format(time.DateTime), printable(r.RequestedBy),
+			humanize.Comma(int64(r.Removed.Latest)), humanize.Comma(int64(r.Removed.Log)), len(r.Unreadable), day(r.CompletedAt), day(r.GoneAt), day(r.LiftedAt))
 	}
 	return w.Flush()
 }
