@@ -81,3 +81,6 @@ func (s *suite) clockBehind(t *testing.T) {
 type discarding struct{ connector.Warehouse }
 
 func (discarding) Append(context.Context, *connector.Batch) error { return nil }
+
+// Erased: nobody is.
+func (discarding) Erased(context.Context) (connector.Erased, error) { return nil, nil }
