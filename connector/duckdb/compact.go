@@ -112,8 +112,9 @@ func (s *store) compact(ctx context.Context, path, journal string) error {
 	return syncPath(filepath.Dir(path)) // the new name is to survive a power cut
 }
 
-// copyTo copies all there is in the file, from, into a new one, to. After an error the transaction may
-// be there still, and the file: the store is to be closed.
+// copyTo copies all there is in the file, from, into a new one, to. After an
+// error the transaction may be there still, and the file: the store is to be
+// closed.
 func (s *store) copyTo(ctx context.Context, from, to string) error {
 	if _, err := s.folds.ExecContext(ctx, "ATTACH "+literal(to)+" AS "+compacted); err != nil {
 		return err

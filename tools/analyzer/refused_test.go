@@ -59,7 +59,7 @@ var refused = []edit{
 	{"days and text", pending, "WHERE TRUE", "WHERE days = '2026-11-22'", "ARRAY<DATE>"},
 	{"time and number", landed, "merged_at >=", "merged_at >= 1 AND merged_at >=", "TIMESTAMP, INT64"},
 	{"time and text expression", landed, "merged_at >=", "merged_at >= job_id AND merged_at >=", "TIMESTAMP, STRING"},
-	{"text in a column of numbers", merge, "stale, erased,", "stale, 'none',", "STRING"},
+	{"text in a column of numbers", merge, "stale, erased, @estimated", "stale, 'none', @estimated", "STRING"},
 	{"column of another type in the update arm", merge, "= S.`score`", "= S.`state`", "STRING"},
 	{"column of another type in the insert", fill, "SELECT 0", "SELECT TRUE", "BOOL"},
 	{"JSON compared", merge, "S._version > T._version THEN", "S._extra = T._extra THEN", "JSON"},
