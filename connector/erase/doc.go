@@ -3,8 +3,8 @@
 //
 // An erasure goes on in this order:
 //
-//  1. A row erase of the table erasures is committed: the person is erased.
-//     Every merge that begins later leaves their rows out.
+//  1. A row erase of the table erasures is committed, and seen: the person is
+//     erased. Every merge that begins later leaves their rows out.
 //  2. Every fence is raised: no merge that began earlier can commit.
 //  3. What is pending is folded, for the books of a batch count rows of its log:
 //     they can be removed once it is merged.

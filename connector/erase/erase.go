@@ -94,7 +94,25 @@ func (e *Erase) Run(ctx context.Context, userIDs, clientUserIDs []string) (*Repo
 	if err := e.record(ctx, rows); err != nil {
 		return nil, err
 	}
+	if err := e.confirm(ctx, targets); err != nil {
+		return nil, err
+	}
 	return e.carryOut(ctx, targets, clientUserIDs)
+}
+
+// confirm wants the record to be seen: when the fences are raised every merge
+// that begins has to see it.
+func (e *Erase) confirm(ctx context.Context, targets []*target) error {
+	erased, err := e.Warehouse.Erased(ctx)
+	if err != nil {
+		return fmt.Errorf("look whether the record is there: %w", err)
+	}
+	for _, t := range targets {
+		if !erased[t.hash] {
+			return errors.New("the record is written, but cannot be seen yet; run it again")
+		}
+	}
+	return nil
 }
 
 // Sweep does all erasures again that are in force: what has come since from a
