@@ -183,11 +183,12 @@ func TestInspectedParts(t *testing.T) {
 	}
 	backwards := slices.Clone(days)
 	slices.Reverse(backwards)
+	looked := len(s.jobs("look")) // the ingest asked who is erased
 	got, err := s.Duplicates(t.Context(), table, backwards)
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Errorf("%v (-want +got):\n%s", err, diff)
 	}
-	for i, j := range s.jobs("look") {
+	for i, j := range s.jobs("look")[looked:] {
 		if read := j.Statements[0].PartitionsRead[table.Name]; read != []int{maxPartitions, 5}[i] {
 			t.Errorf("query %d reads %d partitions", i, read)
 		}
