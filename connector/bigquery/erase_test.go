@@ -147,7 +147,7 @@ func TestEraseAnswerLost(t *testing.T) {
 		"all answers lost, for Google's client": {Call: bigquerytest.CallJobsInsert, Skip: 2, Effect: bigquerytest.LoseReply, REST: &googleapi.Error{
 			Code: 403, Message: "Exceeded rate limits", Errors: []googleapi.ErrorItem{{Reason: "quotaExceeded"}},
 		}},
-		"poll lost":               {Call: bigquerytest.CallJobsGet, Skip: 5, Times: 3, Effect: bigquerytest.Reset},
+		"poll lost":               {Call: bigquerytest.CallJobsGet, Skip: 3, Times: 3, Effect: bigquerytest.Reset},
 		"poll refused":            {Call: bigquerytest.CallJobsGet, Skip: 3, Times: 3, REST: &googleapi.Error{Code: 403, Errors: []googleapi.ErrorItem{{Reason: "quotaExceeded"}}}},
 		"conflict, twice":         {Call: bigquerytest.CallJob, Skip: 2, Times: 2, Job: conflict},
 		"conflict of the log":     {Call: bigquerytest.CallStatement, Table: "sleep_log", Job: conflict},
