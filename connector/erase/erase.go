@@ -14,7 +14,7 @@ import (
 	"vitalsink/schemas"
 )
 
-// ErrNobody says that there is nobody to erase, or to lift the erasure of.
+// ErrNobody says that there is nobody, or nothing, to do it to.
 var ErrNobody = errors.New("nobody")
 
 // Compacter is a warehouse that can give up at once what it keeps of rows that
@@ -136,7 +136,8 @@ func (e *Erase) Sweep(ctx context.Context) (*Report, error) {
 }
 
 // Discard removes messages from quarantine that name no user, whoever's they
-// are: those that could not be searched.
+// are: those that could not be searched. The error is ErrNobody if none of them
+// is there.
 func (e *Erase) Discard(ctx context.Context, messageIDs []string) (connector.RowCount, error) {
 	e.say("folding what is pending")
 	if err := e.Fold(ctx); err != nil {
@@ -144,7 +145,10 @@ func (e *Erase) Discard(ctx context.Context, messageIDs []string) (connector.Row
 	}
 	e.say("removing messages")
 	n, err := e.Warehouse.RemoveNameless(ctx, e.Catalogue.Table(schemas.QuarantineTable), messageIDs)
-	if err != nil || n == (connector.RowCount{}) {
+	if err == nil && n == (connector.RowCount{}) {
+		err = fmt.Errorf("%w: none of these messages is in quarantine, and names no user", ErrNobody)
+	}
+	if err != nil {
 		return n, err
 	}
 	return n, e.compact(ctx)

@@ -241,3 +241,30 @@ func TestSettles(t *testing.T) {
 		t.Errorf("left: %+v, %v", left, err)
 	}
 }
+
+// endless is a file in which there is always one more.
+type endless struct{ *duckdb.Warehouse }
+
+func (endless) CountPeople(_ context.Context, t *schemas.Table, hashes []string) ([]connector.PersonRows, error) {
+	if t.Name != "sleep" {
+		return nil, nil
+	}
+	return []connector.PersonRows{{UserHash: hashes[0], RowCount: connector.RowCount{Latest: 1}}}, nil
+}
+
+func (endless) RemovePeople(context.Context, *schemas.Table, []string) (connector.RowCount, error) {
+	return connector.RowCount{Latest: 1}, nil
+}
+
+// TestKeepsComing: it does not look for ever, and is not complete.
+func TestKeepsComing(t *testing.T) {
+	b := newBench(t)
+	b.erase.Warehouse = endless{b.Warehouse}
+	r, err := b.erase.Run(t.Context(), []string{anna}, nil)
+	if err == nil || !strings.Contains(err.Error(), "keep coming") || r.GoneAt != nil || r.Sum().Latest != 10 {
+		t.Errorf("%+v, %v", r, err)
+	}
+	if all, err := b.erase.Records(t.Context(), nil); err != nil || len(all) != 1 || all[0].CompletedAt != nil || all[0].Removed.Latest != 10 {
+		t.Errorf("%+v, %v", all, err)
+	}
+}

@@ -2,6 +2,7 @@ package erase
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -9,9 +10,13 @@ import (
 	"vitalsink/schemas"
 )
 
-// mostIdle is how many rounds in a row may remove nothing while something waits:
-// its batches cannot be merged now, and nobody knows when.
-const mostIdle = 2
+const (
+	// mostIdle is how many rounds in a row may remove nothing while something
+	// waits: its batches cannot be merged now, and nobody knows when.
+	mostIdle = 2
+	// mostRounds is after how many something comes that no receiver should bring.
+	mostRounds = 10
+)
 
 // work is the erasure of some people.
 type work struct {
@@ -46,18 +51,20 @@ func (e *Erase) work(targets []*target, clientUserIDs []string) *work {
 // rounds fold and remove until nothing is found, once every receiver knows of
 // the erasures: or until what is left cannot be removed now.
 func (w *work) rounds(ctx context.Context) error {
-	for idle := 0; idle < mostIdle; {
+	for idle, n := 0, 0; idle < mostIdle; n++ {
+		if n == mostRounds {
+			return errors.New("rows of theirs keep coming; a receiver does not know of the erasure: look for one of an older vitalsink, then run it again")
+		}
 		w.say("folding what is pending")
 		foldErr := w.Fold(ctx) // what it cannot fold now waits, and is counted
 		if err := w.round(ctx); err != nil {
 			return err
 		}
 		switch {
-		case w.removed > 0:
-			idle = 0
-		case w.left() == 0 && w.settled():
+		case w.removed == 0 && w.left() == 0 && w.settled():
 			return nil
-		case w.left() == 0:
+		case w.removed > 0 || w.left() == 0:
+			idle = 0
 			if err := w.settle(ctx); err != nil {
 				return err
 			}
@@ -65,9 +72,6 @@ func (w *work) rounds(ctx context.Context) error {
 			if idle++; idle == mostIdle && foldErr != nil {
 				return fmt.Errorf("fold what is pending: %w", foldErr)
 			}
-		}
-		if ctx.Err() != nil {
-			return ctx.Err()
 		}
 	}
 	return nil
@@ -169,6 +173,9 @@ func (w *work) settled() bool { return !time.Now().Before(w.due()) }
 // settle waits until every receiver knows of the erasures.
 func (w *work) settle(ctx context.Context) error {
 	due := w.due()
+	if w.settled() {
+		return ctx.Err()
+	}
 	w.say("waiting until %s, when every receiver knows of it, to look once more", due.Format(time.TimeOnly))
 	timer := time.NewTimer(time.Until(due))
 	defer timer.Stop()

@@ -255,6 +255,9 @@ func (e *erasing) do(ctx context.Context) (print func() error, err error) {
 		return func() error { return e.printRecords(records) }, nil
 	case len(e.Message) > 0:
 		n, err := e.erase.Discard(ctx, e.Message)
+		if errors.Is(err, erase.ErrNobody) {
+			return nothing, errors.New("--message: none of these is in quarantine as one that names no user")
+		}
 		return func() error { return e.printDiscarded(n) }, err
 	case e.Lift:
 		n, err := e.erase.Lift(ctx, e.users)
