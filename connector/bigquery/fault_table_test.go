@@ -31,6 +31,7 @@ const (
 // their beginnings.
 var meanings = map[string]string{
 	"the warehouse fails: receiving is paused":        wordPaused,
+	"cannot read who is erased":                       "", // where it fails at the start; the fold reads it itself
 	"the warehouse works again":                       "",
 	"a fold failed":                                   wordBehind,
 	"folding pauses":                                  wordBehind,
@@ -216,6 +217,7 @@ What you see is one of
   pending, the tables fall behind", and ` + "`vitalsink_lag_seconds`" + ` grows. Messages are still received and
   acknowledged, and it is tried again at every beat.
 
+A service that cannot read at its start who is erased says so once, and goes on: the fold keeps them out in any case.
 After that comes the reason, as the log has it (… stands for names that are others each time). "2 more" are calls, or jobs,
 beyond those that it takes without the fault.
 
