@@ -152,16 +152,6 @@ func (c *eraseCommand) fromFile(stdin io.Reader) (ids []string, err error) {
 	return ids, nil
 }
 
-func (c *eraseCommand) settle(into location) time.Duration {
-	switch {
-	case c.Settle != nil:
-		return *c.Settle
-	case into.isBigQuery():
-		return 15 * time.Minute
-	}
-	return 0
-}
-
 // requestedBy is for the record.
 func (c *eraseCommand) requestedBy() string {
 	if c.RequestedBy != "" {
@@ -184,13 +174,8 @@ func (c *eraseCommand) Run(ctx context.Context, std streams, log *slog.Logger) (
 	if err != nil {
 		return err
 	}
-	if !location.isBigQuery() {
-		if _, err := os.Stat(location.path); err != nil {
-			return fmt.Errorf("duckdb file %s: %w; there is nobody in it", location.path, errors.Unwrap(err))
-		}
-		if err := isOurs(ctx, location.path); err != nil { // to open it is to make tables in it
-			return err
-		}
+	if err := location.isOurs(ctx); err != nil {
+		return err
 	}
 	catalogue, warehouse, err := storage{location, memory.warehouse, billed, log}.open(ctx)
 	if err != nil {
@@ -206,7 +191,7 @@ func (c *eraseCommand) Run(ctx context.Context, std streams, log *slog.Logger) (
 	e := &erasing{
 		eraseCommand: c, std: std, into: location, users: append(c.User, ids...), kept: kept, afterlife: afterlife,
 		erase: &erase.Erase{
-			Warehouse: warehouse, Catalogue: catalogue, Settle: c.settle(location), Kept: kept, RequestedBy: c.requestedBy(),
+			Warehouse: warehouse, Catalogue: catalogue, Settle: location.settle(c.Settle), Kept: kept, RequestedBy: c.requestedBy(),
 			Fold: func(ctx context.Context) error {
 				_, err := folder.Fold(ctx)
 				return err
@@ -217,7 +202,7 @@ func (c *eraseCommand) Run(ctx context.Context, std streams, log *slog.Logger) (
 	print, err := e.do(ctx)
 	stop()
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
-		err = errors.New("stopped before the end: who was to be erased is erased, but not all of it is removed; run it again to go on")
+		err = errors.New("stopped before the end; run it again to go on (erase --list shows what is on record)")
 	}
 	return errors.Join(print(), err)
 }

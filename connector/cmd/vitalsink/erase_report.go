@@ -52,7 +52,7 @@ func (e *erasing) remains(now time.Time) []remaining {
 	if e.into.isBigQuery() {
 		all = append(all,
 			remaining{"BigQuery's tables", until(e.afterlife), "time travel and fail-safe bring removed rows back"},
-			remaining{"BigQuery's job history", until(queryHistory), "statements of erase name hashes only; queries of your own may name people"})
+			remaining{"BigQuery's job history", until(queryHistory), "statements of erase name hashes, and the references given as --client-user-id; queries of your own may name people"})
 	} else {
 		all = append(all, remaining{"copies of the DuckDB file", nil, "backups, snapshots of the disk, other hard links to it"})
 	}

@@ -16,7 +16,6 @@ import (
 	"github.com/dustin/go-humanize"
 
 	"vitalsink/connector"
-	"vitalsink/connector/duckdb"
 	"vitalsink/connector/junction"
 	"vitalsink/connector/pubsub"
 	"vitalsink/connector/reconcile"
@@ -137,16 +136,6 @@ func (c *reconcileCommand) window() (from, until time.Time, err error) {
 	return from, until, err
 }
 
-func (c *reconcileCommand) settle(into location) time.Duration {
-	switch {
-	case c.Settle != nil:
-		return *c.Settle
-	case into.isBigQuery():
-		return 15 * time.Minute
-	}
-	return 0
-}
-
 func (c *reconcileCommand) Run(ctx context.Context, std streams, log *slog.Logger) error {
 	catalogue, err := schemas.Load()
 	if err != nil {
@@ -173,7 +162,7 @@ func (c *reconcileCommand) Run(ctx context.Context, std streams, log *slog.Logge
 		reconcileCommand: c, std: std, client: client, memory: memory, into: storage{location, memory.warehouse, billed, log},
 		reconcile: &reconcile.Reconcile{
 			Source: client, Directory: client, Log: log, From: from, Until: until, Sample: c.Sample, Share: c.Share,
-			Users: c.User, Settle: c.settle(location), MaxUnmerged: c.MaxUnmerged, Repair: c.Repair, DeleteExtra: c.DeleteExtra,
+			Users: c.User, Settle: location.settle(c.Settle), MaxUnmerged: c.MaxUnmerged, Repair: c.Repair, DeleteExtra: c.DeleteExtra,
 			Parallel: c.Parallel, RowRate: c.RowRate, MaxBytes: memory.waiting, MaxRequests: c.MaxRequests, MaxBilled: most, Resume: c.Resume,
 		},
 	}
@@ -202,13 +191,8 @@ type audit struct {
 
 // run opens the warehouse and compares it.
 func (a *audit) run(ctx context.Context) (err error) {
-	if !a.into.location.isBigQuery() {
-		if _, err := os.Stat(a.into.location.path); err != nil {
-			return fmt.Errorf("duckdb file %s: %w; there is nothing to compare", a.into.location.path, errors.Unwrap(err))
-		}
-		if err := isOurs(ctx, a.into.location.path); err != nil { // to open it is to make tables in it
-			return err
-		}
+	if err := a.into.location.isOurs(ctx); err != nil {
+		return err
 	}
 	catalogue, w, err := a.into.open(ctx)
 	if err != nil {
@@ -232,33 +216,6 @@ func (a *audit) run(ctx context.Context) (err error) {
 		return a.toTopic(ctx)
 	}
 	return a.direct(ctx, newPipeline(a.into, w, catalogue, a.memory))
-}
-
-// isOurs is nil if a DuckDB file holds tables of vitalsink.
-func isOurs(ctx context.Context, path string) (err error) {
-	r, err := duckdb.OpenReadOnly(ctx, path)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, r.Close()) }()
-	var out rowCount
-	if err := r.Query(ctx, "SELECT 1 FROM information_schema.tables WHERE table_schema = 'store' AND table_name = 'batches'", &out); err != nil {
-		return err
-	}
-	if out.rows == 0 {
-		return fmt.Errorf("duckdb file %s: it holds no tables of vitalsink; there is nothing to compare", path)
-	}
-	return nil
-}
-
-// rowCount counts the rows of a query.
-type rowCount struct{ rows int }
-
-func (*rowCount) Columns(_, _ []string) error { return nil }
-
-func (c *rowCount) Row([]any) error {
-	c.rows++
-	return nil
 }
 
 // meter adds up what is billed, day after day.

@@ -160,6 +160,52 @@ func (s storage) open(ctx context.Context) (*schemas.Catalogue, warehouse, error
 	return w.Catalogue(), w, nil
 }
 
+// settle is how long to wait until what happens now has reached the warehouse,
+// if nobody says: nothing else writes to a DuckDB file.
+func (l location) settle(said *time.Duration) time.Duration {
+	switch {
+	case said != nil:
+		return *said
+	case l.isBigQuery():
+		return 15 * time.Minute
+	}
+	return 0
+}
+
+// isOurs is nil if a DuckDB file is there and holds tables of vitalsink: to open
+// any other is to make tables in it. Of BigQuery, opening tells.
+func (l location) isOurs(ctx context.Context) (err error) {
+	if l.isBigQuery() {
+		return nil
+	}
+	if _, err := os.Stat(l.path); err != nil {
+		return fmt.Errorf("duckdb file %s: %w; there is nothing to look at", l.path, errors.Unwrap(err))
+	}
+	r, err := duckdb.OpenReadOnly(ctx, l.path)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	var out rowCount
+	if err := r.Query(ctx, "SELECT 1 FROM information_schema.tables WHERE table_schema = 'store' AND table_name = 'batches'", &out); err != nil {
+		return err
+	}
+	if out.rows == 0 {
+		return fmt.Errorf("duckdb file %s: it holds no tables of vitalsink; there is nothing to look at", l.path)
+	}
+	return nil
+}
+
+// rowCount counts the rows of a query.
+type rowCount struct{ rows int }
+
+func (*rowCount) Columns(_, _ []string) error { return nil }
+
+func (c *rowCount) Row([]any) error {
+	c.rows++
+	return nil
+}
+
 // bigQuery is the warehouse that a location names.
 func (l location) bigQuery(catalogue *schemas.Catalogue) (bigquery.Config, error) {
 	rest, write, err := emulated()
