@@ -129,6 +129,14 @@ resource "google_bigquery_dataset" "store" {
   }
 
   dynamic "access" {
+    for_each = local.store_roles
+    content {
+      role          = access.value
+      user_by_email = local.emails[access.key]
+    }
+  }
+
+  dynamic "access" {
     for_each = var.store_access
     content {
       role           = access.value.role

@@ -5,12 +5,12 @@ output "topic" {
 
 output "topic_url" {
   description = "The same as vitalsink's --topic."
-  value       = "pubsub://${var.project_id}/${google_pubsub_topic.junction.name}"
+  value       = local.topic_url
 }
 
 output "source_url" {
   description = "The subscription, as vitalsink's --source."
-  value       = "pubsub://${var.project_id}/${google_pubsub_subscription.run.name}"
+  value       = local.source_url
 }
 
 output "dead_letters_url" {
@@ -20,10 +20,30 @@ output "dead_letters_url" {
 
 output "warehouse_url" {
   description = "The datasets, as vitalsink's --warehouse."
-  value       = "bigquery://${var.project_id}/${google_bigquery_dataset.views.dataset_id}"
+  value       = local.warehouse_url
 }
 
 output "catalogue_version" {
   description = "Version of the catalogue that the tables follow."
   value       = local.common.catalogue_version
+}
+
+output "accounts" {
+  description = "Service accounts of the workloads, by command."
+  value       = local.emails
+}
+
+output "schema_job" {
+  description = "Job that fills the fences; start it once after the first apply: gcloud run jobs execute JOB --region REGION --wait."
+  value       = google_cloud_run_v2_job.schema.name
+}
+
+output "secrets" {
+  description = "Secrets to fill, by what they are for: the webhook's signing secret, and the key of Junction's API."
+  value       = { for k, s in google_secret_manager_secret.secret : k => s.secret_id }
+}
+
+output "webhook_url" {
+  description = "Address to give to Junction for webhooks; null if there is none."
+  value       = one([for s in google_cloud_run_v2_service.webhook : "${s.uri}/webhooks/junction"])
 }

@@ -178,3 +178,149 @@ variable "require_partition_filter" {
   type        = bool
   default     = true
 }
+
+variable "image" {
+  description = "Image of vitalsink, by digest: REGISTRY/PATH@sha256:DIGEST. Its entry point is the program. Cloud Run's service agent must be able to pull it."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[^@[:space:]]+@sha256:[0-9a-f]{64}$", var.image))
+    error_message = "image: name it by digest, REGISTRY/PATH@sha256:DIGEST: a tag may mean another program tomorrow."
+  }
+}
+
+variable "role_suffix" {
+  description = "Ends the id of the custom role. Change it if the role was deleted: its id stays blocked for weeks."
+  type        = string
+  default     = "1"
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9_.]{1,16}$", var.role_suffix))
+    error_message = "role_suffix: 1 to 16 letters, digits, underscores and periods."
+  }
+}
+
+variable "paused" {
+  description = "Receive and fold nothing: no instance of run. Messages wait in the subscription, for subscription_retention_days at most."
+  type        = bool
+  default     = false
+}
+
+variable "run_cpu" {
+  description = "CPUs of run: 1, 2, 4 or 8."
+  type        = number
+  default     = 1
+
+  validation {
+    condition     = contains([1, 2, 4, 8], var.run_cpu)
+    error_message = "run_cpu: 1, 2, 4 or 8."
+  }
+}
+
+variable "run_memory_mib" {
+  description = "Memory of run, in MiB: 512 to 32768. It bounds what is in hand, and so the size of batches."
+  type        = number
+  default     = 2048
+
+  validation {
+    condition     = var.run_memory_mib >= 512 && var.run_memory_mib <= 32768 && floor(var.run_memory_mib) == var.run_memory_mib
+    error_message = "run_memory_mib: a whole number from 512 to 32768."
+  }
+}
+
+variable "max_bytes_billed" {
+  description = "What one BigQuery job may be billed for, such as 200GiB or 1TiB."
+  type        = string
+  default     = "1TiB"
+
+  validation {
+    condition     = can(regex("^[1-9][0-9]*(GiB|TiB)$", var.max_bytes_billed))
+    error_message = "max_bytes_billed: a whole number of GiB or TiB, such as 200GiB."
+  }
+}
+
+variable "max_bytes_billed_per_day" {
+  description = "What all jobs of run may be billed for in a day (UTC), such as 2TiB; beyond it folding waits for the next day. null for no limit."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.max_bytes_billed_per_day == null || can(regex("^[1-9][0-9]*(GiB|TiB)$", var.max_bytes_billed_per_day))
+    error_message = "max_bytes_billed_per_day: a whole number of GiB or TiB, such as 2TiB, or null."
+  }
+}
+
+variable "run_environment" {
+  description = "More flags of vitalsink run, as their environment variables, such as { VITALSINK_FOLD_INTERVAL = \"10m\" }."
+  type        = map(string)
+  default     = {}
+
+  validation {
+    condition     = alltrue([for k in keys(var.run_environment) : can(regex("^VITALSINK_[A-Z_]+$", k))])
+    error_message = "run_environment: names begin with VITALSINK_."
+  }
+
+  validation {
+    condition = length(setintersection(keys(var.run_environment), [
+      "VITALSINK_SOURCE", "VITALSINK_WAREHOUSE", "VITALSINK_MEMORY", "VITALSINK_MAX_BYTES_BILLED", "VITALSINK_MAX_BYTES_BILLED_PER_DAY"
+    ])) == 0
+    error_message = "run_environment: the source, the warehouse, the memory and the bytes billed have variables of their own."
+  }
+}
+
+variable "enable_webhook" {
+  description = "Take Svix-signed webhooks, too, at a public address. The secret must have a version before."
+  type        = bool
+  default     = false
+}
+
+variable "webhook_max_instances" {
+  description = "Instances of the webhook, at most: 1 to 100."
+  type        = number
+  default     = 4
+
+  validation {
+    condition     = var.webhook_max_instances >= 1 && var.webhook_max_instances <= 100 && floor(var.webhook_max_instances) == var.webhook_max_instances
+    error_message = "webhook_max_instances: a whole number from 1 to 100."
+  }
+}
+
+variable "enable_backfill" {
+  description = "Fetch on a schedule the history and streams that Junction announces. The secret of the API key must have a version before."
+  type        = bool
+  default     = false
+}
+
+variable "backfill_schedule" {
+  description = "When, as a cron expression in UTC. A run ends after 55 minutes, and the next goes on: more often than hourly, two could run at once."
+  type        = string
+  default     = "5 * * * *"
+
+  validation {
+    condition     = can(regex("^[0-9]+ [^ ]+ [^ ]+ [^ ]+ [^ ]+$", var.backfill_schedule))
+    error_message = "backfill_schedule: five fields of cron, the first of them one minute: at most hourly."
+  }
+}
+
+variable "enable_reconcile" {
+  description = "Compare the tables with Junction's API on a schedule. The secret of the API key must have a version before."
+  type        = bool
+  default     = false
+}
+
+variable "reconcile_schedule" {
+  description = "When, as a cron expression in UTC, at most daily. A run ends after 20 hours, and the next goes on."
+  type        = string
+  default     = "30 3 * * *"
+
+  validation {
+    condition     = can(regex("^[0-9]+ [0-9]+ [^ ]+ [^ ]+ [^ ]+$", var.reconcile_schedule))
+    error_message = "reconcile_schedule: five fields of cron, the first two of them one minute and one hour: at most daily."
+  }
+}
+
+variable "reconcile_repair" {
+  description = "Repair what reconcile finds missing, stale or twice; else it only reports."
+  type        = bool
+  default     = false
+}

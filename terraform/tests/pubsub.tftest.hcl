@@ -6,6 +6,7 @@ variables {
   region              = "europe-west1"
   location            = "EU"
   junction_publishers = ["production-eu", "sandbox-us"]
+  image               = "europe-docker.pkg.dev/p/r/vitalsink@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 }
 
 run "topic" {

@@ -7,6 +7,7 @@ variables {
   region              = "europe-west1"
   location            = "EU"
   junction_publishers = ["production-eu"]
+  image               = "europe-docker.pkg.dev/p/r/vitalsink@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 }
 
 run "project_id" {
@@ -197,4 +198,114 @@ run "store_access_role" {
   }
 
   expect_failures = [var.store_access]
+}
+
+run "image" {
+  command = plan
+
+  variables {
+    image = "europe-docker.pkg.dev/p/r/vitalsink:latest"
+  }
+
+  expect_failures = [var.image]
+}
+
+run "role_suffix" {
+  command = plan
+
+  variables {
+    role_suffix = "a-b"
+  }
+
+  expect_failures = [var.role_suffix]
+}
+
+run "run_cpu" {
+  command = plan
+
+  variables {
+    run_cpu = 3
+  }
+
+  expect_failures = [var.run_cpu]
+}
+
+run "run_memory_mib" {
+  command = plan
+
+  variables {
+    run_memory_mib = 256
+  }
+
+  expect_failures = [var.run_memory_mib]
+}
+
+run "max_bytes_billed" {
+  command = plan
+
+  variables {
+    max_bytes_billed = "200GB"
+  }
+
+  expect_failures = [var.max_bytes_billed]
+}
+
+run "max_bytes_billed_per_day" {
+  command = plan
+
+  variables {
+    max_bytes_billed_per_day = "1.5TiB"
+  }
+
+  expect_failures = [var.max_bytes_billed_per_day]
+}
+
+run "run_environment" {
+  command = plan
+
+  variables {
+    run_environment = { FOLD_INTERVAL = "1m" }
+  }
+
+  expect_failures = [var.run_environment]
+}
+
+run "run_environment_2" {
+  command = plan
+
+  variables {
+    run_environment = { VITALSINK_SOURCE = "pubsub://p/s" }
+  }
+
+  expect_failures = [var.run_environment]
+}
+
+run "webhook_max_instances" {
+  command = plan
+
+  variables {
+    webhook_max_instances = 0
+  }
+
+  expect_failures = [var.webhook_max_instances]
+}
+
+run "backfill_schedule" {
+  command = plan
+
+  variables {
+    backfill_schedule = "*/15 * * * *"
+  }
+
+  expect_failures = [var.backfill_schedule]
+}
+
+run "reconcile_schedule" {
+  command = plan
+
+  variables {
+    reconcile_schedule = "0 * * * *"
+  }
+
+  expect_failures = [var.reconcile_schedule]
 }
