@@ -309,13 +309,13 @@ variable "enable_reconcile" {
 }
 
 variable "reconcile_schedule" {
-  description = "When, as a cron expression in UTC, at most daily. A run ends after 20 hours, and the next goes on."
+  description = "When, as a cron expression in UTC, once a day: an alert tells when a day passes without. A run ends after 20 hours, and the next goes on."
   type        = string
   default     = "30 3 * * *"
 
   validation {
-    condition     = can(regex("^[0-9]+ [0-9]+ [^ ]+ [^ ]+ [^ ]+$", var.reconcile_schedule))
-    error_message = "reconcile_schedule: five fields of cron, the first two of them one minute and one hour: at most daily."
+    condition     = can(regex("^[0-9]+ [0-9]+ [*] [*] [*]$", var.reconcile_schedule))
+    error_message = "reconcile_schedule: MINUTE HOUR * * *, once a day."
   }
 }
 
@@ -323,4 +323,54 @@ variable "reconcile_repair" {
   description = "Repair what reconcile finds missing, stale or twice; else it only reports."
   type        = bool
   default     = false
+}
+
+variable "notification_channels" {
+  description = "Whom alerts tell, as names of google_monitoring_notification_channel. Without any, alerts are only seen in the console."
+  type        = list(string)
+  default     = []
+}
+
+variable "runbooks_url" {
+  description = "Where the pages of docs/runbooks are, such as https://git.example.com/vitalsink/blob/main/docs/runbooks; alerts link them."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.runbooks_url == null || can(regex("^https://.*[^/]$", var.runbooks_url))
+    error_message = "runbooks_url: begins with https:// and does not end with /."
+  }
+}
+
+variable "backlog_minutes" {
+  description = "How old the oldest message that nobody has acknowledged may be, in minutes: 5 to 1440. run needs 1 to append, and at most 50 before it lets go."
+  type        = number
+  default     = 30
+
+  validation {
+    condition     = var.backlog_minutes >= 5 && var.backlog_minutes <= 1440
+    error_message = "backlog_minutes: from 5 to 1440."
+  }
+}
+
+variable "quarantine_per_hour" {
+  description = "How many times an hour run may report messages that went to quarantine (it does for each batch)."
+  type        = number
+  default     = 10
+
+  validation {
+    condition     = var.quarantine_per_hour >= 0
+    error_message = "quarantine_per_hour: 0 or more."
+  }
+}
+
+variable "billed_gib_per_day" {
+  description = "Alert when BigQuery bills more than this many GiB in 24 hours, for all queries of the project; null for no alert."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = var.billed_gib_per_day == null || try(var.billed_gib_per_day > 0, false)
+    error_message = "billed_gib_per_day: more than 0, or null."
+  }
 }

@@ -304,8 +304,48 @@ run "reconcile_schedule" {
   command = plan
 
   variables {
-    reconcile_schedule = "0 * * * *"
+    reconcile_schedule = "0 3 * * 1"
   }
 
   expect_failures = [var.reconcile_schedule]
+}
+
+run "runbooks_url" {
+  command = plan
+
+  variables {
+    runbooks_url = "docs/runbooks"
+  }
+
+  expect_failures = [var.runbooks_url]
+}
+
+run "backlog_minutes" {
+  command = plan
+
+  variables {
+    backlog_minutes = 1
+  }
+
+  expect_failures = [var.backlog_minutes]
+}
+
+run "quarantine_per_hour" {
+  command = plan
+
+  variables {
+    quarantine_per_hour = -1
+  }
+
+  expect_failures = [var.quarantine_per_hour]
+}
+
+run "billed_gib_per_day" {
+  command = plan
+
+  variables {
+    billed_gib_per_day = 0
+  }
+
+  expect_failures = [var.billed_gib_per_day]
 }
