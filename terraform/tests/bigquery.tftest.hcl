@@ -10,7 +10,7 @@ variables {
   image               = "europe-docker.pkg.dev/p/r/vitalsink@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 }
 
-run "datasets" {
+run "default" {
   command = plan
 
   assert {
@@ -45,34 +45,6 @@ run "datasets" {
     condition     = output.warehouse_url == "bigquery://my-project/health" && output.catalogue_version >= 5
     error_message = "outputs are what the program takes"
   }
-}
-
-run "access" {
-  command = plan
-
-  variables {
-    dataset_id   = "people"
-    viewers      = ["group:analysts@example.com"]
-    store_access = [{ role = "WRITER", user_by_email = "eraser@example.com" }]
-  }
-
-  assert {
-    condition     = google_bigquery_dataset_iam_member.viewer["group:analysts@example.com"].role == "roles/bigquery.dataViewer" && google_bigquery_dataset_iam_member.viewer["group:analysts@example.com"].dataset_id == "people"
-    error_message = "analysts read the views"
-  }
-  assert {
-    condition     = length([for a in google_bigquery_dataset.store.access : a if a.user_by_email == "eraser@example.com" && a.role == "WRITER"]) == 1
-    error_message = "who is listed gets access to the store"
-  }
-  assert {
-    condition     = strcontains(google_bigquery_table.view["sleep"].view[0].query, "FROM `my-project.people_store.sleep`")
-    error_message = "views read the dataset's own store"
-  }
-}
-
-run "tables" {
-  command = plan
-
   assert {
     condition     = alltrue([for t in google_bigquery_table.store : t.deletion_protection && t.expiration_time == null && t.labels.app == "vitalsink" && t.dataset_id == "health_store" && length(t.table_constraints) == 0])
     error_message = "tables are protected, never expire, have labels and no constraints"
@@ -91,14 +63,29 @@ run "tables" {
   }
 }
 
-run "unprotected" {
+run "otherwise" {
   command = plan
 
   variables {
+    dataset_id               = "people"
+    viewers                  = ["group:analysts@example.com"]
+    store_access             = [{ role = "WRITER", user_by_email = "eraser@example.com" }]
     deletion_protection      = false
     require_partition_filter = false
   }
 
+  assert {
+    condition     = google_bigquery_dataset_iam_member.viewer["group:analysts@example.com"].role == "roles/bigquery.dataViewer" && google_bigquery_dataset_iam_member.viewer["group:analysts@example.com"].dataset_id == "people"
+    error_message = "analysts read the views"
+  }
+  assert {
+    condition     = length([for a in google_bigquery_dataset.store.access : a if a.user_by_email == "eraser@example.com" && a.role == "WRITER"]) == 1
+    error_message = "who is listed gets access to the store"
+  }
+  assert {
+    condition     = strcontains(google_bigquery_table.view["sleep"].view[0].query, "FROM `my-project.people_store.sleep`")
+    error_message = "views read the dataset's own store"
+  }
   assert {
     condition     = alltrue([for t in merge(google_bigquery_table.store, google_bigquery_table.view) : !t.deletion_protection])
     error_message = "protection can be lifted, to destroy it all"

@@ -9,7 +9,7 @@ variables {
   image               = "europe-docker.pkg.dev/p/r/vitalsink@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 }
 
-run "run" {
+run "default" {
   command = plan
 
   assert {
@@ -49,11 +49,6 @@ run "run" {
     condition     = { for k, m in google_pubsub_subscription_iam_member.run : k => "${m.subscription} ${m.member}" } == { for r in ["roles/pubsub.subscriber", "roles/pubsub.viewer"] : r => "vitalsink-run serviceAccount:vitalsink-run@my-project.iam.gserviceaccount.com" }
     error_message = "run consumes the subscription and looks at it"
   }
-}
-
-run "least_privilege" {
-  command = plan
-
   assert {
     condition     = keys(google_service_account.account) == ["run", "schema"] && output.accounts["run"] == "vitalsink-run@my-project.iam.gserviceaccount.com"
     error_message = "no account for what is off"
@@ -85,11 +80,6 @@ run "least_privilege" {
     condition     = output.webhook_url == null
     error_message = "no address of a webhook that is not there"
   }
-}
-
-run "schema" {
-  command = plan
-
   assert {
     condition     = google_cloud_run_v2_job.schema.name == "vitalsink-schema" && output.schema_job == "vitalsink-schema" && google_cloud_run_v2_job.schema.template[0].template[0].containers[0].args == tolist(["schema", "apply"])
     error_message = "a job fills the fences"
@@ -106,11 +96,6 @@ run "schema" {
     condition     = google_bigquery_dataset_iam_member.schema.role == "roles/bigquery.metadataViewer" && google_bigquery_dataset_iam_member.schema.dataset_id == "health" && google_bigquery_dataset_iam_member.schema.member == "serviceAccount:vitalsink-schema@my-project.iam.gserviceaccount.com"
     error_message = "it sees what views there are, not what they show"
   }
-}
-
-run "secrets" {
-  command = plan
-
   assert {
     condition     = output.secrets == { webhook = "vitalsink-webhook-secret", junction = "vitalsink-junction-api-key" }
     error_message = "secrets can be filled before they are needed"
@@ -121,7 +106,7 @@ run "secrets" {
   }
 }
 
-run "told" {
+run "otherwise" {
   command = plan
 
   variables {
@@ -132,6 +117,7 @@ run "told" {
     max_bytes_billed_per_day = "2TiB"
     role_suffix              = "b"
     run_environment          = { VITALSINK_FOLD_INTERVAL = "10m" }
+    enable_reconcile         = true
   }
 
   assert {
@@ -152,6 +138,10 @@ run "told" {
   assert {
     condition     = google_cloud_run_v2_worker_pool.run.template[0].containers[0].resources[0].limits == tomap({ cpu = "2", memory = "4096Mi" }) && google_project_iam_custom_role.writer.role_id == "vitalsink_writer_b"
     error_message = "variables reach the container and the role"
+  }
+  assert {
+    condition     = length([for e in google_cloud_run_v2_job.reconcile[0].template[0].template[0].containers[0].env : e if contains(["VITALSINK_REPAIR", "VITALSINK_TOPIC"], e.name)]) == 0 && length(google_pubsub_topic_iam_member.door) == 0
+    error_message = "unless asked for, reconcile repairs nothing, and may not"
   }
 }
 
@@ -260,18 +250,5 @@ run "everything" {
       google_cloud_run_v2_job.schema, google_cloud_run_v2_service.webhook[0], google_cloud_run_v2_job.backfill[0], google_cloud_run_v2_job.reconcile[0]
     ] : r.labels.app == "vitalsink" && r.deletion_protection])
     error_message = "workloads have labels and are protected"
-  }
-}
-
-run "report_only" {
-  command = plan
-
-  variables {
-    enable_reconcile = true
-  }
-
-  assert {
-    condition     = length([for e in google_cloud_run_v2_job.reconcile[0].template[0].template[0].containers[0].env : e if contains(["VITALSINK_REPAIR", "VITALSINK_TOPIC"], e.name)]) == 0 && length(google_pubsub_topic_iam_member.door) == 0
-    error_message = "unless asked for, reconcile repairs nothing, and may not"
   }
 }

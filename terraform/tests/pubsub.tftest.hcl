@@ -9,7 +9,7 @@ variables {
   image               = "europe-docker.pkg.dev/p/r/vitalsink@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 }
 
-run "topic" {
+run "default" {
   command = plan
 
   assert {
@@ -38,27 +38,6 @@ run "topic" {
     }
     error_message = "Junction's accounts look at the topic"
   }
-}
-
-run "other_publishers" {
-  command = plan
-
-  variables {
-    junction_publishers = ["production-us", "sandbox-eu"]
-  }
-
-  assert {
-    condition = toset([for m in google_pubsub_topic_iam_member.publisher : m.member]) == toset([
-      "serviceAccount:customer-topics-us@vital-prod-307415.iam.gserviceaccount.com",
-      "serviceAccount:customer-topics-eu@vital-sandbox.iam.gserviceaccount.com",
-    ])
-    error_message = "Junction's other accounts"
-  }
-}
-
-run "subscription" {
-  command = plan
-
   assert {
     condition     = google_pubsub_subscription.run.name == "vitalsink-run" && google_pubsub_subscription.run.message_retention_duration == "2678400s"
     error_message = "unacknowledged messages stay for 31 days"
@@ -95,11 +74,6 @@ run "subscription" {
     condition     = google_pubsub_subscription.run.labels.app == "vitalsink" && google_pubsub_subscription.dead_letters.labels.app == "vitalsink"
     error_message = "subscriptions have labels"
   }
-}
-
-run "dead_letters" {
-  command = plan
-
   assert {
     condition     = google_pubsub_topic.dead_letters.name == "vitalsink-dead-letters"
     error_message = "there is a topic of dead letters"
@@ -120,18 +94,35 @@ run "dead_letters" {
     google_pubsub_subscription_iam_member.dead_letter_subscriber.member == "serviceAccount:service-123456789012@gcp-sa-pubsub.iam.gserviceaccount.com")
     error_message = "Pub/Sub's agent takes dead letters off the subscription"
   }
+  assert {
+    condition     = length(google_project_service.api) == 9 && google_project_service.api["pubsub.googleapis.com"].disable_on_destroy == false
+    error_message = "APIs are enabled, and stay so"
+  }
 }
 
-run "no_topic_retention" {
+run "otherwise" {
   command = plan
 
   variables {
+    junction_publishers  = ["production-us", "sandbox-eu"]
     topic_retention_days = 0
+    enable_apis          = false
   }
 
   assert {
+    condition = toset([for m in google_pubsub_topic_iam_member.publisher : m.member]) == toset([
+      "serviceAccount:customer-topics-us@vital-prod-307415.iam.gserviceaccount.com",
+      "serviceAccount:customer-topics-eu@vital-sandbox.iam.gserviceaccount.com",
+    ])
+    error_message = "Junction's other accounts"
+  }
+  assert {
     condition     = google_pubsub_topic.junction.message_retention_duration == null
     error_message = "0 days is no retention"
+  }
+  assert {
+    condition     = length(google_project_service.api) == 0
+    error_message = "APIs can be left alone"
   }
 }
 
@@ -154,27 +145,5 @@ run "key" {
       secretmanager = "roles/cloudkms.cryptoKeyEncrypterDecrypter serviceAccount:service-123456789012@gcp-sa-secretmanager.iam.gserviceaccount.com"
     }
     error_message = "service agents use the key"
-  }
-}
-
-run "apis" {
-  command = plan
-
-  assert {
-    condition     = length(google_project_service.api) == 9 && google_project_service.api["pubsub.googleapis.com"].disable_on_destroy == false
-    error_message = "APIs are enabled, and stay so"
-  }
-}
-
-run "no_apis" {
-  command = plan
-
-  variables {
-    enable_apis = false
-  }
-
-  assert {
-    condition     = length(google_project_service.api) == 0
-    error_message = "APIs can be left alone"
   }
 }
