@@ -35,6 +35,29 @@ run "least" {
     }
     error_message = "thresholds"
   }
+  assert {
+    condition = { for k, p in google_monitoring_alert_policy.threshold : k => one(regex("metric.type=\"([^\"]+)\"", p.conditions[0].condition_threshold[0].filter)) } == {
+      backlog-near-retention = "pubsub.googleapis.com/subscription/oldest_unacked_message_age"
+      backlog-too-old        = "pubsub.googleapis.com/subscription/oldest_unacked_message_age"
+      dead-letters           = "pubsub.googleapis.com/subscription/num_undelivered_messages"
+      fold-failing           = "logging.googleapis.com/user/vitalsink/fold-failed"
+      fold-paused            = "logging.googleapis.com/user/vitalsink/fold-paused"
+      quarantine-growing     = "logging.googleapis.com/user/vitalsink/quarantined"
+    }
+    error_message = "metrics"
+  }
+  assert {
+    condition = { for k in ["backlog-near-retention", "backlog-too-old", "dead-letters"] : k => one(regex("subscription_id=\"([^\"]+)\"", google_monitoring_alert_policy.threshold[k].conditions[0].condition_threshold[0].filter)) } == {
+      backlog-near-retention = "vitalsink-run"
+      backlog-too-old        = "vitalsink-run"
+      dead-letters           = "vitalsink-dead-letters"
+    }
+    error_message = "whose backlog"
+  }
+  assert {
+    condition     = alltrue([for p in google_monitoring_alert_policy.threshold : contains(["WARNING", "ERROR", "CRITICAL"], p.severity)]) && google_monitoring_alert_policy.threshold["backlog-near-retention"].severity == "CRITICAL"
+    error_message = "what is about to lose data is critical"
+  }
   # A line that is counted must be one that an alert asks for, and the other way round.
   assert {
     condition = toset(flatten([for p in google_monitoring_alert_policy.threshold : regexall("logging.googleapis.com/user/([a-z/-]+)", p.conditions[0].condition_threshold[0].filter)])) == toset([
@@ -80,6 +103,14 @@ run "all" {
   assert {
     condition     = google_logging_metric.line["drift"].name == "health/drift" && google_logging_metric.line["drift"].filter == "resource.type=\"cloud_run_job\" AND resource.labels.job_name=\"health-reconcile\" AND textPayload:\"drift remains: \""
     error_message = "drift is looked for in reconcile's log"
+  }
+  assert {
+    condition = { for k in ["bytes-billed", "drift-found", "reconciliation-failed"] : k => one(regex("metric.type=\"([^\"]+)\"", google_monitoring_alert_policy.threshold[k].conditions[0].condition_threshold[0].filter)) } == {
+      bytes-billed          = "bigquery.googleapis.com/query/scanned_bytes_billed"
+      drift-found           = "logging.googleapis.com/user/health/drift"
+      reconciliation-failed = "run.googleapis.com/job/completed_execution_count"
+    } && strcontains(google_monitoring_alert_policy.threshold["reconciliation-failed"].conditions[0].condition_threshold[0].filter, "metric.labels.result=\"failed\"")
+    error_message = "metrics"
   }
   assert {
     condition     = google_monitoring_alert_policy.threshold["bytes-billed"].conditions[0].condition_threshold[0].threshold_value == 2147483648 && google_monitoring_alert_policy.threshold["backlog-too-old"].conditions[0].condition_threshold[0].threshold_value == 600 && google_monitoring_alert_policy.threshold["quarantine-growing"].conditions[0].condition_threshold[0].threshold_value == 0

@@ -173,6 +173,14 @@ run "everything" {
     error_message = "the webhook scales, and is probed"
   }
   assert {
+    condition     = google_cloud_run_v2_service.webhook[0].ingress == "INGRESS_TRAFFIC_ALL" && google_cloud_run_v2_service.webhook[0].template[0].timeout == "15s" && google_cloud_run_v2_service.webhook[0].template[0].containers[0].ports[0].container_port == 8080
+    error_message = "the webhook is reached from outside, on the port that it listens on"
+  }
+  assert {
+    condition     = google_cloud_run_v2_job.backfill[0].template[0].template[0].timeout == "3300s" && google_cloud_run_v2_job.reconcile[0].template[0].template[0].timeout == "72000s"
+    error_message = "a job has ended when the next begins"
+  }
+  assert {
     condition     = google_cloud_run_v2_service_iam_member.webhook[0].member == "allUsers" && google_cloud_run_v2_service_iam_member.webhook[0].role == "roles/run.invoker" && google_cloud_run_v2_service_iam_member.webhook[0].name == "vitalsink-webhook"
     error_message = "Svix has no Google account"
   }

@@ -51,6 +51,10 @@ run "default" {
     error_message = "outputs are what the program takes"
   }
   assert {
+    condition     = alltrue([for s in [google_pubsub_subscription.run, google_pubsub_subscription.dead_letters] : s.ack_deadline_seconds == 60 && !s.retain_acked_messages])
+    error_message = "a minute to acknowledge, which the client prolongs; what is acknowledged is gone"
+  }
+  assert {
     condition     = google_pubsub_subscription.run.filter == null
     error_message = "a filter cannot change without losing the backlog"
   }
