@@ -1,5 +1,6 @@
 # make demo    see it work; WAREHOUSE=bigquery: in a stand-in for BigQuery
-# make test    analyze, lint, fuzz briefly, test
+# make test    analyze, lint, check terraform/, fuzz briefly, test
+# make terraform checks the module in terraform/; where there is no terraform or no provider, it says so
 # make analyze every statement that BigQuery gets, by Google's own analyzer
 # make browser installs Chromium, in which tests look at our pages; where there is none, they are skipped
 # make build   bin/vitalsink
@@ -29,7 +30,7 @@ LONG = $$(awk '/^func Test/ { name = $$2; sub(/\(.*/, "", name) } /$(LEFT_OUT)/ 
 LONG_PACKAGES = $$(find connector -name '*_test.go' | xargs grep -lE '$(LEFT_OUT)' | xargs -n1 dirname | sort -u | sed 's,^,./,')
 LEFT_OUT := connectortest\.(Long|Run)\(t|testing\.Short\(\)
 
-.PHONY: build demo test analyze lint fuzz bench cost scale chaos soak outage live-check compiler browser
+.PHONY: build demo test terraform analyze lint fuzz bench cost scale chaos soak outage live-check compiler browser
 
 build: compiler
 	@go build -o bin/vitalsink ./connector/cmd/vitalsink
@@ -40,7 +41,7 @@ demo: build
 # The race detector makes the longest tests several times as long: with it all but those run, and without it just those:
 # AFTER_SHORT leaves out the cases of a suite that have run with it. The test runner comes last, so that its summary ends
 # the output.
-test: analyze lint fuzz
+test: analyze lint terraform fuzz
 	@./tools/browser --optional
 	@CGO_ENABLED=0 go build -o /dev/null ./connector/cmd/vitalsink
 	go -C tools/performance test ./...
@@ -52,6 +53,9 @@ test: analyze lint fuzz
 analyze: $(LINT)
 	@CGO_ENABLED=0 go -C tools/analyzer test ./...
 	@cd tools/analyzer && CGO_ENABLED=0 ../../$(LINT) run ./...
+
+terraform:
+	@./tools/terraform
 
 lint: $(LINT) compiler
 	$(LINT) run ./...
