@@ -41,8 +41,19 @@ type Folder struct {
 	// Metrics are told what happens. Optional.
 	Metrics *Metrics
 
-	mu  sync.Mutex
-	sum Folded // of all folds
+	mu   sync.Mutex
+	sum  Folded // of all folds
+	seen map[string]Seen
+}
+
+// Seen is how far a table is behind, as its folder last saw it.
+type Seen struct {
+	// Oldest is when the oldest batch was appended that is not merged; zero if
+	// all are.
+	Oldest time.Time
+	// Newest is when the newest batch was appended that this folder merged;
+	// zero if it has merged none.
+	Newest time.Time
 }
 
 // Folded is what a fold did.
@@ -105,7 +116,7 @@ func (g *folding) round(ctx context.Context) (progress bool, err error) {
 	if err != nil {
 		return false, fmt.Errorf("read what is pending: %w", err)
 	}
-	g.Metrics.pending(pending.Batches)
+	g.saw(pending.Batches)
 	if g.known == nil {
 		g.known = map[string]bool{}
 		for _, b := range pending.Batches {
@@ -190,8 +201,39 @@ func (g *folding) merge(ctx context.Context, m *Merge) (MergeBooks, error) {
 		g.mu.Lock()
 		defer g.mu.Unlock()
 		g.sum.add(m.Table.Name, books)
+		g.merged(m)
 	}
 	return books, err
+}
+
+// saw is told what waits to be merged, oldest first.
+func (f *Folder) saw(pending []Registered) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	before := f.seen
+	f.seen = map[string]Seen{}
+	for table, s := range before {
+		if !s.Newest.IsZero() {
+			f.seen[table] = Seen{Newest: s.Newest}
+		}
+	}
+	for _, b := range pending {
+		if s := f.seen[b.Table]; s.Oldest.IsZero() {
+			s.Oldest = b.AppendedAt
+			f.seen[b.Table] = s
+		}
+	}
+}
+
+// merged is told what was merged. The caller holds mu.
+func (f *Folder) merged(m *Merge) {
+	s := f.seen[m.Table.Name]
+	for _, b := range m.Batches {
+		if b.AppendedAt.After(s.Newest) {
+			s.Newest = b.AppendedAt
+		}
+	}
+	f.seen[m.Table.Name] = s
 }
 
 // plan makes at most one merge per table that has not failed: whole batches of
@@ -292,4 +334,11 @@ func (f *Folder) Folded() Folded {
 	sum := f.sum
 	sum.Tables = maps.Clone(sum.Tables)
 	return sum
+}
+
+// Seen are the tables of which it knows how far they are behind.
+func (f *Folder) Seen() map[string]Seen {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return maps.Clone(f.seen)
 }

@@ -3,7 +3,6 @@ package connector
 import (
 	"context"
 	"errors"
-	"sync"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -24,10 +23,6 @@ type Metrics struct {
 	held, inHand, paused           metric.Int64ObservableGauge
 	billedToday, foldPaused        metric.Int64ObservableGauge
 	lag, freshness                 metric.Float64ObservableGauge
-
-	mu     sync.Mutex
-	oldest map[string]time.Time // pending batch of each table, when last looked
-	newest map[string]time.Time // merged batch of each table
 }
 
 // NewMetrics makes the instruments.
@@ -53,7 +48,6 @@ func NewMetrics(meter metric.Meter) (*Metrics, error) {
 		paused:     k.gauge("vitalsink.paused", "", "1 while the warehouse fails and nothing is received, else 0."),
 		lag:        k.age("vitalsink.lag", "Age of a table's oldest batch that is appended and not merged, as the last fold saw it."),
 		freshness:  k.age("vitalsink.freshness", "Age of a table's newest batch that is merged."),
-		oldest:     map[string]time.Time{}, newest: map[string]time.Time{},
 	}
 	return m, errors.Join(k.errs...)
 }
@@ -101,9 +95,9 @@ func (k *kit) age(name, what string) metric.Float64ObservableGauge {
 	return made(k, g, err)
 }
 
-// Observe has the state of an ingest and of the folds read whenever metrics
-// are collected, until stop is called.
-func (m *Metrics) Observe(meter metric.Meter, in *Ingest) (stop func() error, err error) {
+// Observe has the state of an ingest, and of the folds if f is not nil, read
+// whenever metrics are collected, until stop is called.
+func (m *Metrics) Observe(meter metric.Meter, in *Ingest, f *Folder) (stop func() error, err error) {
 	r, err := meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
 		o.ObserveInt64(m.held, in.Held())
 		o.ObserveInt64(m.inHand, in.hand.messages.Load())
@@ -115,13 +109,16 @@ func (m *Metrics) Observe(meter metric.Meter, in *Ingest) (stop func() error, er
 		if b, ok := in.Warehouse.(Biller); ok {
 			m.observeBill(o, b.Billed())
 		}
-		m.mu.Lock()
-		defer m.mu.Unlock()
-		for table, since := range m.oldest {
-			o.ObserveFloat64(m.lag, time.Since(since).Seconds(), with("table", table))
+		if f == nil {
+			return nil
 		}
-		for table, at := range m.newest {
-			o.ObserveFloat64(m.freshness, time.Since(at).Seconds(), with("table", table))
+		for table, seen := range f.Seen() {
+			if !seen.Oldest.IsZero() {
+				o.ObserveFloat64(m.lag, time.Since(seen.Oldest).Seconds(), with("table", table))
+			}
+			if !seen.Newest.IsZero() {
+				o.ObserveFloat64(m.freshness, time.Since(seen.Newest).Seconds(), with("table", table))
+			}
 		}
 		return nil
 	}, m.held, m.inHand, m.paused, m.billedToday, m.foldPaused, m.lag, m.freshness)
@@ -205,27 +202,5 @@ func (m *Metrics) merged(merge *Merge, books MergeBooks, took time.Duration, err
 	if books.BytesBilled > 0 {
 		m.estimated.Add(background, books.BytesEstimated, with("table", table))
 		m.billed.Add(background, books.BytesBilled, with("table", table))
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for _, b := range merge.Batches {
-		if b.AppendedAt.After(m.newest[table]) {
-			m.newest[table] = b.AppendedAt
-		}
-	}
-}
-
-// pending is told what waits to be folded, oldest first.
-func (m *Metrics) pending(batches []Registered) {
-	if m == nil {
-		return
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	clear(m.oldest)
-	for _, b := range batches {
-		if _, ok := m.oldest[b.Table]; !ok {
-			m.oldest[b.Table] = b.AppendedAt
-		}
 	}
 }

@@ -26,7 +26,7 @@ type meter struct {
 	metrics *connector.Metrics
 }
 
-func newMeter(t *testing.T, in *connector.Ingest) *meter {
+func newMeter(t *testing.T, in *connector.Ingest, f *connector.Folder) *meter {
 	t.Helper()
 	m := &meter{reader: metric.NewManualReader()}
 	otel := metric.NewMeterProvider(metric.WithReader(m.reader)).Meter("test")
@@ -35,7 +35,10 @@ func newMeter(t *testing.T, in *connector.Ingest) *meter {
 		t.Fatal(err)
 	}
 	in.Metrics = m.metrics
-	stop, err := m.metrics.Observe(otel, in)
+	if f != nil {
+		f.Metrics = m.metrics
+	}
+	stop, err := m.metrics.Observe(otel, in, f)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -171,11 +174,11 @@ func TestMetricsOfKnownMessages(t *testing.T) {
 	w := openFile(t)
 	in := newIngest(t, w)
 	in.Workers = 1 // so that each table has one batch
-	m := newMeter(t, in)
+	folder := &connector.Folder{Warehouse: w, Catalogue: catalogue(t), Log: slog.New(slog.DiscardHandler)}
+	m := newMeter(t, in, folder)
 	if err := in.Run(t.Context(), knownMessages()); err != nil {
 		t.Fatal(err)
 	}
-	folder := &connector.Folder{Warehouse: w, Catalogue: catalogue(t), Log: slog.New(slog.DiscardHandler), Metrics: m.metrics}
 	folded, err := folder.Fold(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -251,7 +254,7 @@ func TestMetricsOfOutage(t *testing.T) {
 		var down atomic.Bool
 		in := newIngest(t, outage(openFile(t), &down))
 		in.FlushRows, in.GiveUp = 1, 50*time.Minute
-		m := newMeter(t, in)
+		m := newMeter(t, in, nil)
 		if got := m.read(t); got["paused"] != 0 || got["held"] != 0 || got["messages.held"] != 0 {
 			t.Errorf("before anything came: %v", got)
 		}
@@ -303,8 +306,8 @@ func TestMetricsOfLag(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &unmerging{Warehouse: openFile(t)}
 		in := newIngest(t, w)
-		m := newMeter(t, in)
-		folder := &connector.Folder{Warehouse: w, Catalogue: catalogue(t), Log: slog.New(slog.DiscardHandler), Metrics: m.metrics}
+		folder := &connector.Folder{Warehouse: w, Catalogue: catalogue(t), Log: slog.New(slog.DiscardHandler)}
+		m := newMeter(t, in, folder)
 		const lag, freshness = "lag{table=timeseries}", "freshness{table=timeseries}"
 		w.down.Store(true)
 		for range 2 { // the older batch counts

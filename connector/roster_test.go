@@ -171,7 +171,7 @@ func TestErasedBatch(t *testing.T) {
 	user := people()[0]
 	w := &watched{Warehouse: openFile(t), erased: erasing(user)}
 	in := newIngest(t, w)
-	m := newMeter(t, in)
+	m := newMeter(t, in, nil)
 	var log strings.Builder
 	in.Log = slog.New(slog.NewTextHandler(&log, nil))
 	var source sequence

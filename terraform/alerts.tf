@@ -9,9 +9,17 @@ locals {
       fold-paused = { logs = local.run_logs, line = "folding pauses: what is appended is safe and stays pending, the tables fall behind" }
       fold-failed = { logs = local.run_logs, line = "a fold failed: what is appended is safe and stays pending, the tables fall behind" }
       quarantined = { logs = local.run_logs, line = "messages went to quarantine, in full or in part" }
+      partitions  = { logs = local.run_logs, line = "a table nears the most partitions that BigQuery allows" }
     },
     var.enable_reconcile ? { drift = { logs = local.reconcile_logs, line = "drift remains: " } } : {},
   )
+
+  # Numbers that run tells every minute.
+  log_values = {
+    lag       = { of = "lag_seconds", unit = "s", what = "Age of the oldest batch that is appended and not merged." }
+    freshness = { of = "freshness_seconds", unit = "s", what = "Age of the newest batch that is merged." }
+    billed    = { of = "billed_bytes", unit = "By", what = "Bytes that run's jobs of the day (UTC) were billed for." }
+  }
 
   # threshold: above it for that many seconds somebody is told. What aligns makes one number of each period.
   threshold_alerts = merge(
@@ -61,6 +69,26 @@ locals {
         aligner  = "ALIGN_SUM"
         period   = 3600
         above    = 2
+        duration = 0
+      }
+      # The late lane is folded at every tenth beat, so that its batches wait for most of an hour.
+      oldest-unmerged = {
+        title    = "a batch is not merged"
+        severity = "ERROR"
+        filter   = "resource.type=\"cloud_run_worker_pool\" AND metric.type=\"logging.googleapis.com/user/${google_logging_metric.value["lag"].name}\""
+        aligner  = "ALIGN_PERCENTILE_99"
+        period   = 300
+        above    = var.unmerged_minutes * 60
+        duration = 0
+      }
+      # run counts every six hours.
+      partitions-near-limit = {
+        title    = "a table has 9,000 partitions, of 10,000"
+        severity = "ERROR"
+        filter   = "resource.type=\"cloud_run_worker_pool\" AND metric.type=\"logging.googleapis.com/user/${var.name}/partitions\""
+        aligner  = "ALIGN_SUM"
+        period   = 25200
+        above    = 0
         duration = 0
       }
       quarantine-growing = {
@@ -129,6 +157,33 @@ resource "google_logging_metric" "line" {
   depends_on = [google_project_service.api]
 }
 
+resource "google_logging_metric" "value" {
+  for_each = local.log_values
+
+  project         = var.project_id
+  name            = "${var.name}/${each.key}"
+  description     = each.value.what
+  filter          = "${local.run_logs} AND textPayload:\"at work\""
+  value_extractor = "REGEXP_EXTRACT(textPayload, \" ${each.value.of}=([0-9]+)\")"
+
+  metric_descriptor {
+    metric_kind = "DELTA"
+    value_type  = "DISTRIBUTION"
+    unit        = each.value.unit
+  }
+
+  # So that a percentile is exact to a tenth, from 1 s or 1 MiB on.
+  bucket_options {
+    exponential_buckets {
+      num_finite_buckets = 190
+      growth_factor      = 1.1
+      scale              = each.value.unit == "By" ? 1048576 : 1
+    }
+  }
+
+  depends_on = [google_project_service.api]
+}
+
 resource "google_monitoring_alert_policy" "threshold" {
   for_each = local.threshold_alerts
 
@@ -151,7 +206,7 @@ resource "google_monitoring_alert_policy" "threshold" {
       aggregations {
         alignment_period     = "${each.value.period}s"
         per_series_aligner   = each.value.aligner
-        cross_series_reducer = each.value.aligner == "ALIGN_MAX" ? "REDUCE_MAX" : "REDUCE_SUM"
+        cross_series_reducer = each.value.aligner == "ALIGN_SUM" ? "REDUCE_SUM" : "REDUCE_MAX"
       }
     }
   }

@@ -266,6 +266,11 @@ variable "run_environment" {
     ])) == 0
     error_message = "run_environment: the source, the warehouse, the memory and the bytes billed have variables of their own."
   }
+
+  validation {
+    condition     = contains(["debug", "info"], try(var.run_environment.VITALSINK_LOG_LEVEL, "info"))
+    error_message = "run_environment: VITALSINK_LOG_LEVEL is info or debug: alerts and dashboard read lines of level info."
+  }
 }
 
 variable "enable_webhook" {
@@ -350,6 +355,17 @@ variable "backlog_minutes" {
   validation {
     condition     = var.backlog_minutes >= 5 && var.backlog_minutes <= 1440
     error_message = "backlog_minutes: from 5 to 1440."
+  }
+}
+
+variable "unmerged_minutes" {
+  description = "How old the oldest batch may be that is appended and not merged, in minutes: 10 to 10080. With a fold every 5 minutes what touches old days waits for 50."
+  type        = number
+  default     = 120
+
+  validation {
+    condition     = var.unmerged_minutes >= 10 && var.unmerged_minutes <= 10080
+    error_message = "unmerged_minutes: from 10 to 10080."
   }
 }
 

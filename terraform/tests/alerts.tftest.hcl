@@ -13,11 +13,11 @@ run "least" {
   command = plan
 
   assert {
-    condition     = keys(google_monitoring_alert_policy.threshold) == ["backlog-near-retention", "backlog-too-old", "dead-letters", "fold-failing", "fold-paused", "quarantine-growing"] && length(google_monitoring_alert_policy.absent) == 0
+    condition     = keys(google_monitoring_alert_policy.threshold) == ["backlog-near-retention", "backlog-too-old", "dead-letters", "fold-failing", "fold-paused", "oldest-unmerged", "partitions-near-limit", "quarantine-growing"] && length(google_monitoring_alert_policy.absent) == 0
     error_message = "alerts for what is on"
   }
   assert {
-    condition     = keys(google_logging_metric.line) == ["fold-failed", "fold-paused", "quarantined"]
+    condition     = keys(google_logging_metric.line) == ["fold-failed", "fold-paused", "partitions", "quarantined"]
     error_message = "lines of the log that are counted"
   }
   assert {
@@ -31,6 +31,8 @@ run "least" {
       dead-letters           = "COMPARISON_GT 0"
       fold-failing           = "COMPARISON_GT 2"
       fold-paused            = "COMPARISON_GT 0"
+      oldest-unmerged        = "COMPARISON_GT 7200"
+      partitions-near-limit  = "COMPARISON_GT 0"
       quarantine-growing     = "COMPARISON_GT 10"
     }
     error_message = "thresholds"
@@ -42,6 +44,8 @@ run "least" {
       dead-letters           = "pubsub.googleapis.com/subscription/num_undelivered_messages"
       fold-failing           = "logging.googleapis.com/user/vitalsink/fold-failed"
       fold-paused            = "logging.googleapis.com/user/vitalsink/fold-paused"
+      oldest-unmerged        = "logging.googleapis.com/user/vitalsink/lag"
+      partitions-near-limit  = "logging.googleapis.com/user/vitalsink/partitions"
       quarantine-growing     = "logging.googleapis.com/user/vitalsink/quarantined"
     }
     error_message = "metrics"
@@ -60,10 +64,26 @@ run "least" {
   }
   # A line that is counted must be one that an alert asks for, and the other way round.
   assert {
-    condition = toset(flatten([for p in google_monitoring_alert_policy.threshold : regexall("logging.googleapis.com/user/([a-z/-]+)", p.conditions[0].condition_threshold[0].filter)])) == toset([
-      for m in google_logging_metric.line : m.name
-    ])
+    condition = toset(flatten([for p in google_monitoring_alert_policy.threshold : regexall("logging.googleapis.com/user/([a-z/-]+)", p.conditions[0].condition_threshold[0].filter)])) == toset(concat(
+      values(google_logging_metric.line)[*].name, [google_logging_metric.value["lag"].name],
+    ))
     error_message = "alerts are about the lines that are counted"
+  }
+  assert {
+    condition = { for k, m in google_logging_metric.value : k => "${m.value_extractor} ${m.metric_descriptor[0].value_type} ${m.metric_descriptor[0].unit}" } == {
+      billed    = "REGEXP_EXTRACT(textPayload, \" billed_bytes=([0-9]+)\") DISTRIBUTION By"
+      freshness = "REGEXP_EXTRACT(textPayload, \" freshness_seconds=([0-9]+)\") DISTRIBUTION s"
+      lag       = "REGEXP_EXTRACT(textPayload, \" lag_seconds=([0-9]+)\") DISTRIBUTION s"
+    } && alltrue([for m in google_logging_metric.value : m.filter == "resource.type=\"cloud_run_worker_pool\" AND resource.labels.worker_pool_name=\"vitalsink-run\" AND textPayload:\"at work\""])
+    error_message = "numbers that run tells"
+  }
+  assert {
+    condition     = alltrue([for m in google_logging_metric.value : m.bucket_options[0].exponential_buckets[0].growth_factor == 1.1]) && google_monitoring_alert_policy.threshold["oldest-unmerged"].conditions[0].condition_threshold[0].aggregations[0].per_series_aligner == "ALIGN_PERCENTILE_99"
+    error_message = "an age is known to a tenth"
+  }
+  assert {
+    condition     = google_monitoring_alert_policy.threshold["partitions-near-limit"].conditions[0].condition_threshold[0].aggregations[0].alignment_period == "25200s"
+    error_message = "partitions are counted every six hours, so that the alert lasts until they are fewer"
   }
   assert {
     condition     = alltrue([for k, p in google_monitoring_alert_policy.threshold : p.documentation[0].content == "What it means, what to look at, what to do: docs/runbooks/${k}.md" && length(p.documentation[0].links) == 0 && p.user_labels.app == "vitalsink"])
@@ -74,8 +94,8 @@ run "least" {
     error_message = "each page is there"
   }
   assert {
-    condition     = length(jsondecode(google_monitoring_dashboard.vitalsink.dashboard_json).mosaicLayout.tiles) == 9 && jsondecode(google_monitoring_dashboard.vitalsink.dashboard_json).displayName == "vitalsink"
-    error_message = "a dashboard of nine charts"
+    condition     = length(jsondecode(google_monitoring_dashboard.vitalsink.dashboard_json).mosaicLayout.tiles) == 12 && jsondecode(google_monitoring_dashboard.vitalsink.dashboard_json).displayName == "vitalsink"
+    error_message = "a dashboard of twelve charts"
   }
   assert {
     condition     = alltrue([for t in jsondecode(google_monitoring_dashboard.vitalsink.dashboard_json).mosaicLayout.tiles : strcontains(t.widget.xyChart.dataSets[0].timeSeriesQuery.timeSeriesFilter.filter, "metric.type=")])
@@ -92,12 +112,13 @@ run "all" {
     billed_gib_per_day    = 2
     backlog_minutes       = 10
     quarantine_per_hour   = 0
+    unmerged_minutes      = 30
     runbooks_url          = "https://example.com/runbooks"
     notification_channels = ["projects/my-project/notificationChannels/1"]
   }
 
   assert {
-    condition     = keys(google_monitoring_alert_policy.threshold) == ["backlog-near-retention", "backlog-too-old", "bytes-billed", "dead-letters", "drift-found", "fold-failing", "fold-paused", "quarantine-growing", "reconciliation-failed"]
+    condition     = keys(google_monitoring_alert_policy.threshold) == ["backlog-near-retention", "backlog-too-old", "bytes-billed", "dead-letters", "drift-found", "fold-failing", "fold-paused", "oldest-unmerged", "partitions-near-limit", "quarantine-growing", "reconciliation-failed"]
     error_message = "alerts for all of it"
   }
   assert {
@@ -113,7 +134,7 @@ run "all" {
     error_message = "metrics"
   }
   assert {
-    condition     = google_monitoring_alert_policy.threshold["bytes-billed"].conditions[0].condition_threshold[0].threshold_value == 2147483648 && google_monitoring_alert_policy.threshold["backlog-too-old"].conditions[0].condition_threshold[0].threshold_value == 600 && google_monitoring_alert_policy.threshold["quarantine-growing"].conditions[0].condition_threshold[0].threshold_value == 0
+    condition     = google_monitoring_alert_policy.threshold["bytes-billed"].conditions[0].condition_threshold[0].threshold_value == 2147483648 && google_monitoring_alert_policy.threshold["backlog-too-old"].conditions[0].condition_threshold[0].threshold_value == 600 && google_monitoring_alert_policy.threshold["oldest-unmerged"].conditions[0].condition_threshold[0].threshold_value == 1800 && google_monitoring_alert_policy.threshold["quarantine-growing"].conditions[0].condition_threshold[0].threshold_value == 0
     error_message = "thresholds are what is asked for"
   }
   assert {

@@ -40,6 +40,7 @@ run "round_1" {
     reconcile_schedule          = "0 3 * * 1"
     runbooks_url                = "docs/runbooks"
     backlog_minutes             = 1
+    unmerged_minutes            = 5
     quarantine_per_hour         = -1
     billed_gib_per_day          = 0
   }
@@ -71,6 +72,7 @@ run "round_1" {
     var.reconcile_schedule,
     var.runbooks_url,
     var.backlog_minutes,
+    var.unmerged_minutes,
     var.quarantine_per_hour,
     var.billed_gib_per_day,
   ]

@@ -53,7 +53,7 @@ func (s *Server) makeRelation(ctx context.Context, d *dataset, rel *relation) er
 	t := rel.resource
 	t.TableReference.ProjectId, t.TableReference.DatasetId = d.project, d.id
 	t.Kind, t.Id, t.Type, t.Location = "bigquery#table", rel.name(), "TABLE", d.location
-	t.Etag, t.NumRows, t.NumBytes = "", 0, 0
+	t.Etag, t.NumRows, t.NumBytes, t.NumPartitions = "", 0, 0, 0
 	t.CreationTime = time.Now().UnixMilli()
 	t.LastModifiedTime = uint64(t.CreationTime)
 	if _, err := s.catalog.relation(d.project, d.id, rel.id, "", 0); err == nil {
@@ -189,13 +189,23 @@ func (s *Server) getTable(r *http.Request) (any, error) {
 // tableResource is a table as REST answers it.
 func (s *Server) tableResource(ctx context.Context, rel *relation) (*bq.Table, error) {
 	t := *rel.resource
-	if rel.view == nil && rel.isFilled() {
-		var n uint64
-		if err := s.db.QueryRowContext(ctx, "SELECT count(*) FROM "+rel.sql).Scan(&n); err != nil {
+	if rel.view == nil {
+		conn, err := s.db.Conn(ctx)
+		if err != nil {
 			return nil, explain(err)
 		}
-		t.NumRows = n
-		t.NumBytes = int64(n) * rel.width(func(column) bool { return true })
+		defer func() { _ = conn.Close() }()
+		counted, err := count(ctx, conn, rel)
+		if err != nil {
+			return nil, err
+		}
+		for _, n := range counted {
+			t.NumRows += uint64(n)
+		}
+		t.NumBytes = int64(t.NumRows) * rel.width(func(column) bool { return true })
+		if rel.partitioned != nil {
+			t.NumPartitions = int64(len(counted))
+		}
 	}
 	t.ForceSendFields = []string{"NumRows", "NumBytes"}
 	t.Etag = etag(rel.name(), fmt.Sprint(rel.since), fmt.Sprint(t.NumRows))

@@ -84,7 +84,7 @@ func (w *window) measure(s *connector.Service) error {
 	if s.Folder != nil {
 		s.Folder.Metrics = metrics
 	}
-	_, err = metrics.Observe(meter, s.Ingest)
+	_, err = metrics.Observe(meter, s.Ingest, s.Folder)
 	return err
 }
 

@@ -38,7 +38,8 @@ them into the tables that people query. It can be killed at any moment: what
 was not committed is delivered again. While the warehouse fails it receives
 nothing, keeps what it has, and goes on by itself when the warehouse works
 again. On SIGTERM it commits what it has within 7 seconds, folds if there is
-time left, and ends.
+time left, and ends. Where there is no terminal, a line of the log says every
+minute how it is: "at work".
 
   vitalsink run --source pubsub://my-project/vitalsink --http 127.0.0.1:9090
   vitalsink run --source pubsub://my-project/vitalsink --warehouse bigquery://my-project/health`
@@ -126,7 +127,8 @@ func (c *runCommand) run(ctx context.Context, std streams, log *slog.Logger, sub
 	}
 	defer func() { err = errors.Join(err, view.close()) }()
 	log.Info("receiving", "source", c.Source, "warehouse", c.Warehouse, "memory", humanize.IBytes(uint64(memory.total)))
-	if terminalWidth(std.err) > 0 { // where nobody watches, a service is quiet
+	defer feel(ctx, service, log, terminalWidth(std.err) == 0)()
+	if terminalWidth(std.err) > 0 {
 		defer showProgress(std.err, func() string { return progressOf(service) })()
 	}
 	err = service.Run(ctx)

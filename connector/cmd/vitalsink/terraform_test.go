@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -44,7 +45,7 @@ func TestTerraformRuns(t *testing.T) {
 		"enable_webhook": true, "enable_backfill": true, "enable_reconcile": true, "reconcile_repair": true,
 	})
 	source := programText(t)
-	var ran, lines []string
+	var ran, lines, values []string
 	for _, r := range planned {
 		switch r.Type {
 		case "google_cloud_run_v2_worker_pool", "google_cloud_run_v2_service", "google_cloud_run_v2_job":
@@ -64,14 +65,21 @@ func TestTerraformRuns(t *testing.T) {
 					t.Errorf("%s: the program never says %q", r.Address, m[1])
 				}
 			}
+			extractor, _ := r.Values["value_extractor"].(string)
+			for _, m := range regexp.MustCompile(`" ([a-z_]+)=`).FindAllStringSubmatch(extractor, -1) {
+				values = append(values, m[1])
+				if !strings.Contains(source, strconv.Quote(m[1])) {
+					t.Errorf("%s: the program never tells %s", r.Address, m[1])
+				}
+			}
 		}
 	}
 	slices.Sort(ran)
 	if want := []string{"backfill", "reconcile", "run", "schema apply", "webhook"}; !slices.Equal(ran, want) {
 		t.Errorf("Terraform runs %q, want %q", ran, want)
 	}
-	if len(lines) < 4 {
-		t.Errorf("only %d lines of the log are counted", len(lines))
+	if len(lines) < 8 || len(values) != 3 {
+		t.Errorf("only %d lines of the log are looked for, and values %q", len(lines), values)
 	}
 }
 
