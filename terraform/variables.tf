@@ -325,6 +325,23 @@ variable "reconcile_repair" {
   default     = false
 }
 
+variable "enable_sweep" {
+  description = "Remove on a schedule what has come of people who are erased: vitalsink erase --sweep."
+  type        = bool
+  default     = false
+}
+
+variable "sweep_schedule" {
+  description = "When, as a cron expression in UTC, once a day. A run ends after 20 hours, and the next goes on."
+  type        = string
+  default     = "0 2 * * *"
+
+  validation {
+    condition     = can(regex("^[0-9]+ [0-9]+ [*] [*] [*]$", var.sweep_schedule))
+    error_message = "sweep_schedule: MINUTE HOUR * * *, once a day."
+  }
+}
+
 variable "notification_channels" {
   description = "Whom alerts tell, as names of google_monitoring_notification_channel. Without any, alerts are only seen in the console."
   type        = list(string)

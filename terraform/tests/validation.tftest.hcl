@@ -38,6 +38,7 @@ run "round_1" {
     webhook_max_instances       = 0
     backfill_schedule           = "*/15 * * * *"
     reconcile_schedule          = "0 3 * * 1"
+    sweep_schedule              = "0 * * * *"
     runbooks_url                = "docs/runbooks"
     backlog_minutes             = 1
     quarantine_per_hour         = -1
@@ -69,6 +70,7 @@ run "round_1" {
     var.webhook_max_instances,
     var.backfill_schedule,
     var.reconcile_schedule,
+    var.sweep_schedule,
     var.runbooks_url,
     var.backlog_minutes,
     var.quarantine_per_hour,
