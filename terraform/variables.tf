@@ -179,6 +179,22 @@ variable "require_partition_filter" {
   default     = true
 }
 
+variable "policy_tags" {
+  description = "Policy tags of columns, in a table and its log: TABLE.COLUMN to projects/P/locations/L/taxonomies/T/policyTags/ID, in the location of the datasets. See Sensitive columns."
+  type        = map(string)
+  default     = {}
+
+  validation {
+    condition     = alltrue([for t in values(var.policy_tags) : can(regex("^projects/[^/]+/locations/[a-z0-9-]+/taxonomies/[0-9]+/policyTags/[0-9]+$", t))])
+    error_message = "policy_tags: a tag is projects/P/locations/L/taxonomies/T/policyTags/ID, with numbers for T and ID."
+  }
+
+  validation {
+    condition     = length(setsubtract(keys(var.policy_tags), local.column_names)) == 0
+    error_message = "policy_tags: the catalogue has no column ${join(", ", setsubtract(keys(var.policy_tags), local.column_names))}. Name columns TABLE.COLUMN, as in schemas/."
+  }
+}
+
 variable "image" {
   description = "Image of vitalsink, by digest: REGISTRY/PATH@sha256:DIGEST. Its entry point is the program. Cloud Run's service agent must be able to pull it."
   type        = string

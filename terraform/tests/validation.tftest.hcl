@@ -28,6 +28,7 @@ run "round_1" {
     dataset_id                  = "my-health"
     viewers                     = ["allAuthenticatedUsers"]
     store_access                = [{ role = "READER" }]
+    policy_tags                 = { "profile.sex" = "pii" }
     image                       = "europe-docker.pkg.dev/p/r/vitalsink:latest"
     role_suffix                 = "a-b"
     run_cpu                     = 3
@@ -60,6 +61,7 @@ run "round_1" {
     var.dataset_id,
     var.viewers,
     var.store_access,
+    var.policy_tags,
     var.image,
     var.role_suffix,
     var.run_cpu,
@@ -87,6 +89,7 @@ run "round_2" {
     subscription_retention_days = 32
     max_delivery_attempts       = 101
     store_access                = [{ role = "reader", user_by_email = "a@example.com" }]
+    policy_tags                 = { "profile.gendre" = "projects/p/locations/eu/taxonomies/1/policyTags/2" }
     run_environment             = { VITALSINK_SOURCE = "pubsub://p/s" }
   }
 
@@ -96,6 +99,7 @@ run "round_2" {
     var.subscription_retention_days,
     var.max_delivery_attempts,
     var.store_access,
+    var.policy_tags,
     var.run_environment,
   ]
 }
