@@ -113,6 +113,11 @@ resource "google_cloud_run_v2_worker_pool" "run" {
     }
   }
 
+  # Where worker pools are no preview any more, Cloud Run answers GA.
+  lifecycle {
+    ignore_changes = [launch_stage]
+  }
+
   depends_on = [
     google_bigquery_table.store, google_project_iam_member.job_user, google_pubsub_subscription_iam_member.run,
   ]

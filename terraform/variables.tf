@@ -165,6 +165,11 @@ variable "store_access" {
     condition     = alltrue([for a in var.store_access : can(regex("^(READER|WRITER|OWNER|roles/[A-Za-z.]+|(projects|organizations)/[^/]+/roles/[A-Za-z0-9_.]+)$", a.role))])
     error_message = "store_access: role is READER, WRITER, OWNER, roles/NAME or projects/PROJECT/roles/NAME."
   }
+
+  validation {
+    condition     = length(setintersection(var.store_access[*].role, ["roles/bigquery.dataViewer", "roles/bigquery.dataEditor", "roles/bigquery.dataOwner"])) == 0
+    error_message = "store_access: write READER for roles/bigquery.dataViewer, WRITER for dataEditor, OWNER for dataOwner: BigQuery makes them of these, and each plan would want to change them back."
+  }
 }
 
 variable "deletion_protection" {

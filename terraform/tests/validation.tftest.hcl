@@ -103,3 +103,13 @@ run "round_2" {
     var.run_environment,
   ]
 }
+
+run "round_3" {
+  command = plan
+
+  variables {
+    store_access = [{ role = "roles/bigquery.dataViewer", group_by_email = "a@example.com" }]
+  }
+
+  expect_failures = [var.store_access]
+}
