@@ -21,6 +21,10 @@ run "default" {
     error_message = "one instance: it folds"
   }
   assert {
+    condition     = google_cloud_run_v2_worker_pool.run.launch_stage == "BETA"
+    error_message = "where worker pools are a preview, it must be asked for"
+  }
+  assert {
     condition     = google_cloud_run_v2_worker_pool.run.template[0].containers[0].image == var.image && google_cloud_run_v2_worker_pool.run.template[0].containers[0].args == tolist(["run"])
     error_message = "the image by digest, and the command"
   }
@@ -87,6 +91,10 @@ run "default" {
   assert {
     condition     = google_cloud_run_v2_job.schema.name == "vitalsink-schema" && output.schema_job == "vitalsink-schema" && google_cloud_run_v2_job.schema.template[0].template[0].containers[0].args == tolist(["schema", "apply"])
     error_message = "a job fills the fences"
+  }
+  assert {
+    condition     = google_cloud_run_v2_job.schema.template[0].template[0].max_retries == 1 && google_cloud_run_v2_job.schema.template[0].template[0].timeout == "900s"
+    error_message = "it ends in any case"
   }
   assert {
     condition     = { for e in google_cloud_run_v2_job.schema.template[0].template[0].containers[0].env : e.name => e.value } == { VITALSINK_WAREHOUSE = "bigquery://my-project/health" }
@@ -286,5 +294,38 @@ run "everything" {
       google_cloud_run_v2_job.sweep[0],
     ] : r.labels.app == "vitalsink" && r.deletion_protection])
     error_message = "workloads have labels and are protected"
+  }
+  assert {
+    condition = alltrue([for c in concat(google_cloud_run_v2_service.webhook[0].template[0].containers, flatten([
+      for j in [google_cloud_run_v2_job.schema, google_cloud_run_v2_job.backfill[0], google_cloud_run_v2_job.reconcile[0], google_cloud_run_v2_job.sweep[0]] : j.template[0].template[0].containers
+    ])) : c.image == var.image])
+    error_message = "every container runs the image by its digest"
+  }
+  assert {
+    condition = { for j in [google_cloud_run_v2_job.schema, google_cloud_run_v2_job.backfill[0], google_cloud_run_v2_job.reconcile[0], google_cloud_run_v2_job.sweep[0]] : j.name => "${j.location} ${jsonencode(j.template[0].template[0].containers[0].resources[0].limits)}" } == {
+      vitalsink-schema    = "europe-west1 {\"cpu\":\"1\",\"memory\":\"512Mi\"}"
+      vitalsink-backfill  = "europe-west1 {\"cpu\":\"1\",\"memory\":\"1024Mi\"}"
+      vitalsink-reconcile = "europe-west1 {\"cpu\":\"1\",\"memory\":\"1024Mi\"}"
+      vitalsink-sweep     = "europe-west1 {\"cpu\":\"1\",\"memory\":\"1024Mi\"}"
+    }
+    error_message = "jobs have a place, and memory by which the program sizes itself"
+  }
+  assert {
+    condition     = google_cloud_run_v2_service.webhook[0].location == "europe-west1" && google_cloud_run_v2_service.webhook[0].template[0].containers[0].resources[0].limits == tomap({ cpu = "1", memory = "512Mi" }) && google_cloud_run_v2_service.webhook[0].template[0].scaling[0].min_instance_count == 0 && google_cloud_run_v2_service.webhook[0].template[0].containers[0].startup_probe[0].http_get[0].port == 8080
+    error_message = "the webhook has a place and memory, costs nothing while nobody calls, and is probed where it listens"
+  }
+  assert {
+    condition = toset(flatten([for c in concat(google_cloud_run_v2_service.webhook[0].template[0].containers, google_cloud_run_v2_job.backfill[0].template[0].template[0].containers, google_cloud_run_v2_job.reconcile[0].template[0].template[0].containers) : [
+      for e in c.env : e.value_source[0].secret_key_ref[0].version if length(e.value_source) > 0
+    ]])) == toset(["latest"])
+    error_message = "a new version of a secret is taken without an apply"
+  }
+  assert {
+    condition     = alltrue([for j in google_cloud_scheduler_job.job : j.region == "europe-west1" && j.time_zone == "Etc/UTC" && j.http_target[0].oauth_token[0].scope == "https://www.googleapis.com/auth/cloud-platform"]) && alltrue([for m in google_cloud_run_v2_job_iam_member.scheduler : m.location == "europe-west1"])
+    error_message = "schedules are in UTC, beside the jobs"
+  }
+  assert {
+    condition     = google_secret_manager_secret.secret["webhook"].replication[0].user_managed[0].replicas[0].location == "europe-west1" && length(google_secret_manager_secret.secret["webhook"].replication[0].auto) == 0
+    error_message = "with a key, secrets are where the key is"
   }
 }
