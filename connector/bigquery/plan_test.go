@@ -320,7 +320,7 @@ func TestPolicyTagsStay(t *testing.T) {
 	}
 	field := &bq.TableFieldSchema{Name: "score", Type: "INTEGER", PolicyTags: &bq.TableFieldSchemaPolicyTags{Names: tags.Names}}
 	sent := extended(&bq.TableSchema{Fields: []*bq.TableFieldSchema{field}}, bigquery.Schema{{Name: "more", Type: bigquery.StringFieldType}}, []string{"more"})
-	if diff := cmp.Diff(field, sent.Fields[0]); diff != "" || len(sent.Fields) != 2 {
-		t.Errorf("sent: %s", diff)
+	if got := sent.Fields[0].PolicyTags; got == nil || !slices.Equal(got.Names, tags.Names) || len(sent.Fields) != 2 {
+		t.Errorf("sent: %+v", sent.Fields)
 	}
 }
