@@ -18,6 +18,7 @@ locals {
 
   latest = {
     for k, t in local.declared : k => {
+      of          = k
       description = t.description
       columns     = local.columns[k]
       partition   = try({ type = "DAY", field = t.partition.column }, null)
@@ -29,6 +30,7 @@ locals {
 
   logs = {
     for k, t in local.versioned : "${k}_log" => {
+      of          = k
       description = "All versions of the rows of ${k}."
       columns     = concat(local.columns[k], local.common.log_columns)
       # It never expires by itself, which would not ask whether rows are merged.
@@ -40,6 +42,7 @@ locals {
 
   fences = {
     for k, t in local.versioned : "${k}_fence" => {
+      of          = k
       description = "One row: how many merges ${k} has had."
       columns     = [{ name = "n", type = "INT64", required = true }]
       partition   = null
@@ -59,6 +62,7 @@ locals {
           mode = try(c.repeated, false) ? "REPEATED" : try(c.required, false) ? "REQUIRED" : "NULLABLE"
         },
         { for d in ["description"] : d => c.description if can(c.description) },
+        { for tag in [lookup(var.policy_tags, "${t.of}.${c.name}", null)] : "policyTags" => { names = [tag] } if tag != null },
       )
     ])
   }
@@ -200,4 +204,7 @@ resource "google_bigquery_table" "store" {
       error_message = "${each.key} is clustered by a column that it has not."
     }
   }
+
+  # Who reads a column must be let in before the column has a tag.
+  depends_on = [google_data_catalog_policy_tag_iam_member.reader]
 }

@@ -5,6 +5,7 @@ locals {
     var.enable_webhook ? { webhook = "vitalsink webhook" } : {},
     var.enable_backfill ? { backfill = "vitalsink backfill" } : {},
     var.enable_reconcile ? { reconcile = "vitalsink reconcile" } : {},
+    var.enable_sweep ? { sweep = "vitalsink erase --sweep" } : {},
     length(local.schedules) > 0 ? { scheduler = "starts vitalsink's jobs" } : {},
   )
 
@@ -18,6 +19,7 @@ locals {
     { run = local.writer_role, schema = local.writer_role },
     var.enable_backfill ? { backfill = "READER" } : {},
     var.enable_reconcile ? { reconcile = local.writer_role } : {},
+    var.enable_sweep ? { sweep = local.writer_role } : {},
   )
 
   warehouse_url = "bigquery://${var.project_id}/${google_bigquery_dataset.views.dataset_id}"
@@ -109,6 +111,11 @@ resource "google_cloud_run_v2_worker_pool" "run" {
         limits = { cpu = tostring(var.run_cpu), memory = "${var.run_memory_mib}Mi" }
       }
     }
+  }
+
+  # Where worker pools are no preview any more, Cloud Run answers GA.
+  lifecycle {
+    ignore_changes = [launch_stage]
   }
 
   depends_on = [

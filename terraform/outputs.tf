@@ -33,6 +33,16 @@ output "accounts" {
   value       = local.emails
 }
 
+output "writer_role" {
+  description = "Custom role that reads and writes rows of the store, for store_access of the person who erases."
+  value       = local.writer_role
+}
+
+output "pubsub_keeps" {
+  description = "For how long Pub/Sub can keep a message, as vitalsink erase's --pubsub-keeps: in the topic or the subscription, then as a dead letter."
+  value       = local.pubsub_keeps
+}
+
 output "schema_job" {
   description = "Job that fills the fences; start it once after the first apply: gcloud run jobs execute JOB --region REGION --wait."
   value       = google_cloud_run_v2_job.schema.name

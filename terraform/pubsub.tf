@@ -11,6 +11,10 @@ locals {
   topic_id        = "projects/${var.project_id}/topics/${google_pubsub_topic.junction.name}"
   dead_letters_id = "projects/${var.project_id}/topics/${google_pubsub_topic.dead_letters.name}"
 
+  # For how long a message can be there: in the topic or the subscription, and after that as a dead letter.
+  dead_letter_days = 31
+  pubsub_keeps     = "${max(var.topic_retention_days, var.subscription_retention_days) + local.dead_letter_days}d"
+
   pubsub_agent = "serviceAccount:service-${var.project_number}@gcp-sa-pubsub.iam.gserviceaccount.com"
 }
 
@@ -97,7 +101,7 @@ resource "google_pubsub_subscription" "dead_letters" {
   topic                      = local.dead_letters_id
   labels                     = local.labels
   ack_deadline_seconds       = 60
-  message_retention_duration = "2678400s"
+  message_retention_duration = "${local.dead_letter_days * 86400}s"
   retain_acked_messages      = false
 
   expiration_policy {

@@ -3,12 +3,14 @@ locals {
   schedules = merge(
     var.enable_backfill ? { backfill = var.backfill_schedule } : {},
     var.enable_reconcile ? { reconcile = var.reconcile_schedule } : {},
+    var.enable_sweep ? { sweep = var.sweep_schedule } : {},
   )
 
   scheduled_jobs = {
     for k in keys(local.schedules) : k => one(concat(
       [for j in google_cloud_run_v2_job.backfill : j.name if k == "backfill"],
       [for j in google_cloud_run_v2_job.reconcile : j.name if k == "reconcile"],
+      [for j in google_cloud_run_v2_job.sweep : j.name if k == "sweep"],
     ))
   }
 }

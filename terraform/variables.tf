@@ -165,6 +165,11 @@ variable "store_access" {
     condition     = alltrue([for a in var.store_access : can(regex("^(READER|WRITER|OWNER|roles/[A-Za-z.]+|(projects|organizations)/[^/]+/roles/[A-Za-z0-9_.]+)$", a.role))])
     error_message = "store_access: role is READER, WRITER, OWNER, roles/NAME or projects/PROJECT/roles/NAME."
   }
+
+  validation {
+    condition     = length(setintersection(var.store_access[*].role, ["roles/bigquery.dataViewer", "roles/bigquery.dataEditor", "roles/bigquery.dataOwner"])) == 0
+    error_message = "store_access: write READER for roles/bigquery.dataViewer, WRITER for dataEditor, OWNER for dataOwner: BigQuery makes them of these, and each plan would want to change them back."
+  }
 }
 
 variable "deletion_protection" {
@@ -177,6 +182,22 @@ variable "require_partition_filter" {
   description = "Refuse queries on timeseries, and on its views, without a bound on timestamp: one without reads all years."
   type        = bool
   default     = true
+}
+
+variable "policy_tags" {
+  description = "Policy tags of columns, in a table and its log: TABLE.COLUMN to projects/P/locations/L/taxonomies/T/policyTags/ID, in the location of the datasets. See Sensitive columns."
+  type        = map(string)
+  default     = {}
+
+  validation {
+    condition     = alltrue([for t in values(var.policy_tags) : can(regex("^projects/[^/]+/locations/[a-z0-9-]+/taxonomies/[0-9]+/policyTags/[0-9]+$", t))])
+    error_message = "policy_tags: a tag is projects/P/locations/L/taxonomies/T/policyTags/ID, with numbers for T and ID."
+  }
+
+  validation {
+    condition     = length(setsubtract(keys(var.policy_tags), local.column_names)) == 0
+    error_message = "policy_tags: the catalogue has no column ${join(", ", setsubtract(keys(var.policy_tags), local.column_names))}. Name columns TABLE.COLUMN, as in schemas/."
+  }
 }
 
 variable "image" {
@@ -328,6 +349,23 @@ variable "reconcile_repair" {
   description = "Repair what reconcile finds missing, stale or twice; else it only reports."
   type        = bool
   default     = false
+}
+
+variable "enable_sweep" {
+  description = "Remove on a schedule what has come of people who are erased: vitalsink erase --sweep."
+  type        = bool
+  default     = false
+}
+
+variable "sweep_schedule" {
+  description = "When, as a cron expression in UTC, once a day. A run ends after 20 hours, and the next goes on."
+  type        = string
+  default     = "0 2 * * *"
+
+  validation {
+    condition     = can(regex("^[0-9]+ [0-9]+ [*] [*] [*]$", var.sweep_schedule))
+    error_message = "sweep_schedule: MINUTE HOUR * * *, once a day."
+  }
 }
 
 variable "notification_channels" {

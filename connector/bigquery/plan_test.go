@@ -13,6 +13,7 @@ import (
 
 	"cloud.google.com/go/bigquery"
 	"github.com/google/go-cmp/cmp"
+	bq "google.golang.org/api/bigquery/v2"
 	"google.golang.org/api/googleapi"
 
 	"vitalsink/connector"
@@ -287,5 +288,39 @@ func TestApplyBesideAppends(t *testing.T) {
 	}
 	if lacking := s.must(t, newer(t)).Lacking(); len(lacking) != 0 {
 		t.Errorf("lacking: %v", lacking)
+	}
+}
+
+// TestPolicyTagsStay: columns that somebody protects are no difference, and
+// stay protected when the table is extended. Each column is sent as it is: what
+// BigQuery does about tags that are not sent is not to decide it.
+func TestPolicyTagsStay(t *testing.T) {
+	s := own(t, bigquerytest.Config{})
+	s.apply(t, loadCatalogue(t))
+	old := seeded{t, s.schema(t, loadCatalogue(t))}
+	table := old.client().Dataset(storeOf(testDataset)).Table("sleep")
+	tagged := func() *bigquery.FieldSchema {
+		md, err := table.Metadata(t.Context())
+		old.must(err)
+		return fieldOf(md.Schema, "score")
+	}
+	md, err := table.Metadata(t.Context())
+	old.must(err)
+	tags := &bigquery.PolicyTagList{Names: []string{"projects/p/locations/eu/taxonomies/1/policyTags/2"}}
+	fieldOf(md.Schema, "score").PolicyTags = tags
+	old.update("sleep", bigquery.TableMetadataToUpdate{Schema: md.Schema})
+	plan, err := old.Plan(t.Context())
+	old.must(err)
+	if len(plan.Differences) != 0 {
+		t.Errorf("of a tag: %v", plan.Differences)
+	}
+	s.apply(t, newer(t))
+	if diff := cmp.Diff(tags, tagged().PolicyTags); diff != "" {
+		t.Errorf("after new columns: %s", diff)
+	}
+	field := &bq.TableFieldSchema{Name: "score", Type: "INTEGER", PolicyTags: &bq.TableFieldSchemaPolicyTags{Names: tags.Names}}
+	sent := extended(&bq.TableSchema{Fields: []*bq.TableFieldSchema{field}}, bigquery.Schema{{Name: "more", Type: bigquery.StringFieldType}}, []string{"more"})
+	if got := sent.Fields[0].PolicyTags; got == nil || !slices.Equal(got.Names, tags.Names) || len(sent.Fields) != 2 {
+		t.Errorf("sent: %+v", sent.Fields)
 	}
 }

@@ -56,18 +56,14 @@ func (r Resource) Into(t testing.TB, values any) {
 // Plan plans the module of that folder, with these variables.
 func Plan(t testing.TB, module string, variables map[string]any) []Resource {
 	t.Helper()
-	find(t, module)
-	read(t, module)
-	dir := t.TempDir()
-	raw, err := json.Marshal(variables)
+	saved, err := plan(t, module, variables)
 	if err != nil {
 		t.Fatal(err)
 	}
-	vars, saved := filepath.Join(dir, "vars.tfvars.json"), filepath.Join(dir, "plan")
-	if err := os.WriteFile(vars, raw, 0o600); err != nil {
+	out, err := run(module, "show", "-json", saved)
+	if err != nil {
 		t.Fatal(err)
 	}
-	run(t, module, "plan", "-no-color", "-input=false", "-lock=false", "-refresh=false", "-state="+filepath.Join(dir, "state"), "-var-file="+vars, "-out="+saved)
 	var plan struct {
 		PlannedValues struct {
 			RootModule struct {
@@ -75,13 +71,41 @@ func Plan(t testing.TB, module string, variables map[string]any) []Resource {
 			} `json:"root_module"`
 		} `json:"planned_values"`
 	}
-	if err := json.Unmarshal(run(t, module, "show", "-json", saved), &plan); err != nil {
+	if err := json.Unmarshal(out, &plan); err != nil {
 		t.Fatalf("read the plan: %v", err)
 	}
 	if len(plan.PlannedValues.RootModule.Resources) == 0 {
 		t.Fatal("the plan has no resources")
 	}
 	return plan.PlannedValues.RootModule.Resources
+}
+
+// Refusal is why the module of that folder is not planned with these variables.
+func Refusal(t testing.TB, module string, variables map[string]any) string {
+	t.Helper()
+	_, err := plan(t, module, variables)
+	if err == nil {
+		t.Fatal("it is planned")
+	}
+	return err.Error()
+}
+
+// plan makes a plan, and returns its file.
+func plan(t testing.TB, module string, variables map[string]any) (file string, err error) {
+	t.Helper()
+	find(t, module)
+	read(t, module)
+	dir := t.TempDir()
+	raw, err := json.Marshal(variables)
+	if err != nil {
+		return "", err
+	}
+	vars, saved := filepath.Join(dir, "vars.tfvars.json"), filepath.Join(dir, "plan")
+	if err := os.WriteFile(vars, raw, 0o600); err != nil {
+		return "", err
+	}
+	_, err = run(module, "plan", "-no-color", "-input=false", "-lock=false", "-refresh=false", "-state="+filepath.Join(dir, "state"), "-var-file="+vars, "-out="+saved)
+	return saved, err
 }
 
 // find makes sure that there is what a plan needs.
@@ -119,8 +143,7 @@ func read(t testing.TB, module string) {
 	}
 }
 
-func run(t testing.TB, module string, args ...string) []byte {
-	t.Helper()
+func run(module string, args ...string) ([]byte, error) {
 	ctx, stop := context.WithTimeout(context.Background(), patience)
 	defer stop()
 	var complaints bytes.Buffer
@@ -130,7 +153,7 @@ func run(t testing.TB, module string, args ...string) []byte {
 	c.Stderr = &complaints
 	out, err := c.Output()
 	if err != nil {
-		t.Fatalf("terraform %s: %v\n%s", args[0], err, complaints.String())
+		err = fmt.Errorf("terraform %s: %w\n%s", args[0], err, complaints.String())
 	}
-	return out
+	return out, err
 }

@@ -67,6 +67,7 @@ run "otherwise" {
   command = plan
 
   variables {
+    name                     = "my-sink"
     dataset_id               = "people"
     viewers                  = ["group:analysts@example.com"]
     store_access             = [{ role = "WRITER", user_by_email = "eraser@example.com" }]
@@ -81,6 +82,10 @@ run "otherwise" {
   assert {
     condition     = length([for a in google_bigquery_dataset.store.access : a if a.user_by_email == "eraser@example.com" && a.role == "WRITER"]) == 1
     error_message = "who is listed gets access to the store"
+  }
+  assert {
+    condition     = google_project_iam_custom_role.writer.role_id == "my_sink_writer_1"
+    error_message = "a role's id has no hyphens"
   }
   assert {
     condition     = strcontains(google_bigquery_table.view["sleep"].view[0].query, "FROM `my-project.people_store.sleep`")

@@ -21,6 +21,10 @@ run "default" {
     error_message = "one instance: it folds"
   }
   assert {
+    condition     = google_cloud_run_v2_worker_pool.run.launch_stage == "BETA"
+    error_message = "where worker pools are a preview, it must be asked for"
+  }
+  assert {
     condition     = google_cloud_run_v2_worker_pool.run.template[0].containers[0].image == var.image && google_cloud_run_v2_worker_pool.run.template[0].containers[0].args == tolist(["run"])
     error_message = "the image by digest, and the command"
   }
@@ -58,6 +62,10 @@ run "default" {
     error_message = "the writer writes rows, and can neither create nor drop a table"
   }
   assert {
+    condition     = output.writer_role == "projects/my-project/roles/vitalsink_writer_1"
+    error_message = "the role can be given to a person"
+  }
+  assert {
     condition = toset([for a in google_bigquery_dataset.store.access : "${a.role} ${a.user_by_email}" if a.user_by_email != null && a.user_by_email != ""]) == toset([
       "projects/my-project/roles/vitalsink_writer_1 vitalsink-run@my-project.iam.gserviceaccount.com",
       "projects/my-project/roles/vitalsink_writer_1 vitalsink-schema@my-project.iam.gserviceaccount.com",
@@ -73,7 +81,7 @@ run "default" {
     error_message = "nobody publishes, nobody reads a secret"
   }
   assert {
-    condition     = length(google_cloud_run_v2_service.webhook) == 0 && length(google_cloud_run_v2_service_iam_member.webhook) == 0 && length(google_cloud_run_v2_job.backfill) == 0 && length(google_cloud_run_v2_job.reconcile) == 0 && length(google_cloud_scheduler_job.job) == 0 && length(google_cloud_run_v2_job_iam_member.scheduler) == 0
+    condition     = length(google_cloud_run_v2_service.webhook) == 0 && length(google_cloud_run_v2_service_iam_member.webhook) == 0 && length(google_cloud_run_v2_job.backfill) == 0 && length(google_cloud_run_v2_job.reconcile) == 0 && length(google_cloud_run_v2_job.sweep) == 0 && length(google_cloud_scheduler_job.job) == 0 && length(google_cloud_run_v2_job_iam_member.scheduler) == 0
     error_message = "what is optional is off"
   }
   assert {
@@ -83,6 +91,10 @@ run "default" {
   assert {
     condition     = google_cloud_run_v2_job.schema.name == "vitalsink-schema" && output.schema_job == "vitalsink-schema" && google_cloud_run_v2_job.schema.template[0].template[0].containers[0].args == tolist(["schema", "apply"])
     error_message = "a job fills the fences"
+  }
+  assert {
+    condition     = google_cloud_run_v2_job.schema.template[0].template[0].max_retries == 1 && google_cloud_run_v2_job.schema.template[0].template[0].timeout == "900s"
+    error_message = "it ends in any case"
   }
   assert {
     condition     = { for e in google_cloud_run_v2_job.schema.template[0].template[0].containers[0].env : e.name => e.value } == { VITALSINK_WAREHOUSE = "bigquery://my-project/health" }
@@ -110,14 +122,18 @@ run "otherwise" {
   command = plan
 
   variables {
-    paused                   = true
-    run_cpu                  = 2
-    run_memory_mib           = 4096
-    max_bytes_billed         = "200GiB"
-    max_bytes_billed_per_day = "2TiB"
-    role_suffix              = "b"
-    run_environment          = { VITALSINK_FOLD_INTERVAL = "10m" }
-    enable_reconcile         = true
+    paused                      = true
+    run_cpu                     = 2
+    run_memory_mib              = 4096
+    max_bytes_billed            = "200GiB"
+    max_bytes_billed_per_day    = "2TiB"
+    role_suffix                 = "b"
+    run_environment             = { VITALSINK_FOLD_INTERVAL = "10m" }
+    enable_reconcile            = true
+    enable_sweep                = true
+    sweep_schedule              = "15 4 * * *"
+    topic_retention_days        = 14
+    subscription_retention_days = 3
   }
 
   assert {
@@ -143,6 +159,14 @@ run "otherwise" {
     condition     = length([for e in google_cloud_run_v2_job.reconcile[0].template[0].template[0].containers[0].env : e if contains(["VITALSINK_REPAIR", "VITALSINK_TOPIC"], e.name)]) == 0 && length(google_pubsub_topic_iam_member.door) == 0
     error_message = "unless asked for, reconcile repairs nothing, and may not"
   }
+  assert {
+    condition = { for e in google_cloud_run_v2_job.sweep[0].template[0].template[0].containers[0].env : e.name => e.value } == {
+      VITALSINK_WAREHOUSE        = "bigquery://my-project/health"
+      VITALSINK_MAX_BYTES_BILLED = "200GiB"
+      VITALSINK_PUBSUB_KEEPS     = "45d"
+    } && output.pubsub_keeps == "45d" && google_cloud_scheduler_job.job["sweep"].schedule == "15 4 * * *"
+    error_message = "the sweep knows for how long the topic, or else the subscription, and then the dead letters keep a message"
+  }
 }
 
 run "everything" {
@@ -154,6 +178,7 @@ run "everything" {
     enable_backfill  = true
     enable_reconcile = true
     reconcile_repair = true
+    enable_sweep     = true
   }
 
   assert {
@@ -177,7 +202,7 @@ run "everything" {
     error_message = "the webhook is reached from outside, on the port that it listens on"
   }
   assert {
-    condition     = google_cloud_run_v2_job.backfill[0].template[0].template[0].timeout == "3300s" && google_cloud_run_v2_job.reconcile[0].template[0].template[0].timeout == "72000s"
+    condition     = google_cloud_run_v2_job.backfill[0].template[0].template[0].timeout == "3300s" && alltrue([for j in [google_cloud_run_v2_job.reconcile[0], google_cloud_run_v2_job.sweep[0]] : j.template[0].template[0].timeout == "72000s"])
     error_message = "a job has ended when the next begins"
   }
   assert {
@@ -205,18 +230,27 @@ run "everything" {
     error_message = "what reconcile is told"
   }
   assert {
-    condition     = alltrue([for k, j in { backfill = google_cloud_run_v2_job.backfill[0], reconcile = google_cloud_run_v2_job.reconcile[0] } : j.template[0].template[0].service_account == "vitalsink-${k}@my-project.iam.gserviceaccount.com" && j.template[0].template[0].containers[0].args == tolist([k]) && j.template[0].template[0].max_retries == 0])
+    condition = { for e in google_cloud_run_v2_job.sweep[0].template[0].template[0].containers[0].env : e.name => e.value } == {
+      VITALSINK_WAREHOUSE        = "bigquery://my-project/health"
+      VITALSINK_MAX_BYTES_BILLED = "1TiB"
+      VITALSINK_PUBSUB_KEEPS     = "62d"
+    }
+    error_message = "what the sweep is told"
+  }
+  assert {
+    condition     = alltrue([for k, j in { backfill = google_cloud_run_v2_job.backfill[0], reconcile = google_cloud_run_v2_job.reconcile[0], sweep = google_cloud_run_v2_job.sweep[0] } : j.name == "vitalsink-${k}" && j.template[0].template[0].service_account == "vitalsink-${k}@my-project.iam.gserviceaccount.com" && j.template[0].template[0].containers[0].args == tolist(k == "sweep" ? ["erase", "--sweep"] : [k]) && j.template[0].template[0].max_retries == 0])
     error_message = "each job has its command and an account of its own, and is not tried again: the next goes on"
   }
   assert {
     condition = { for k, j in google_cloud_scheduler_job.job : k => "${j.schedule} ${j.http_target[0].http_method} ${j.http_target[0].uri} ${j.http_target[0].oauth_token[0].service_account_email} ${length(j.http_target[0].oidc_token)}" } == {
       backfill  = "5 * * * * POST https://run.googleapis.com/v2/projects/my-project/locations/europe-west1/jobs/vitalsink-backfill:run vitalsink-scheduler@my-project.iam.gserviceaccount.com 0"
       reconcile = "30 3 * * * POST https://run.googleapis.com/v2/projects/my-project/locations/europe-west1/jobs/vitalsink-reconcile:run vitalsink-scheduler@my-project.iam.gserviceaccount.com 0"
+      sweep     = "0 2 * * * POST https://run.googleapis.com/v2/projects/my-project/locations/europe-west1/jobs/vitalsink-sweep:run vitalsink-scheduler@my-project.iam.gserviceaccount.com 0"
     }
     error_message = "schedulers start the jobs, with an oauth token"
   }
   assert {
-    condition     = { for k, m in google_cloud_run_v2_job_iam_member.scheduler : k => "${m.name} ${m.role} ${m.member}" } == { for k in ["backfill", "reconcile"] : k => "vitalsink-${k} roles/run.invoker serviceAccount:vitalsink-scheduler@my-project.iam.gserviceaccount.com" }
+    condition     = { for k, m in google_cloud_run_v2_job_iam_member.scheduler : k => "${m.name} ${m.role} ${m.member}" } == { for k in ["backfill", "reconcile", "sweep"] : k => "vitalsink-${k} roles/run.invoker serviceAccount:vitalsink-scheduler@my-project.iam.gserviceaccount.com" }
     error_message = "the scheduler may start these jobs"
   }
   assert {
@@ -237,26 +271,61 @@ run "everything" {
       "projects/my-project/roles/vitalsink_writer_1 vitalsink-schema@my-project.iam.gserviceaccount.com",
       "READER vitalsink-backfill@my-project.iam.gserviceaccount.com",
       "projects/my-project/roles/vitalsink_writer_1 vitalsink-reconcile@my-project.iam.gserviceaccount.com",
+      "projects/my-project/roles/vitalsink_writer_1 vitalsink-sweep@my-project.iam.gserviceaccount.com",
     ])
-    error_message = "backfill reads the store, reconcile writes it, the webhook sees nothing"
+    error_message = "backfill reads the store, reconcile and the sweep write it, the webhook sees nothing"
   }
   assert {
-    condition     = !contains(keys(google_project_iam_member.job_user), "webhook") && !contains(keys(google_project_iam_member.job_user), "scheduler")
+    condition     = keys(google_project_iam_member.job_user) == ["backfill", "reconcile", "run", "schema", "sweep"]
     error_message = "who asks BigQuery nothing runs no jobs"
   }
   assert {
     condition = alltrue([for key in [
       google_cloud_run_v2_worker_pool.run.template[0].encryption_key, google_cloud_run_v2_job.schema.template[0].template[0].encryption_key,
       google_cloud_run_v2_service.webhook[0].template[0].encryption_key, google_cloud_run_v2_job.backfill[0].template[0].template[0].encryption_key,
-      google_cloud_run_v2_job.reconcile[0].template[0].template[0].encryption_key,
+      google_cloud_run_v2_job.reconcile[0].template[0].template[0].encryption_key, google_cloud_run_v2_job.sweep[0].template[0].template[0].encryption_key,
       google_secret_manager_secret.secret["webhook"].replication[0].user_managed[0].replicas[0].customer_managed_encryption[0].kms_key_name,
     ] : key == "projects/p/locations/europe-west1/keyRings/r/cryptoKeys/k"])
     error_message = "workloads and secrets are encrypted with the key"
   }
   assert {
     condition = alltrue([for r in [
-      google_cloud_run_v2_job.schema, google_cloud_run_v2_service.webhook[0], google_cloud_run_v2_job.backfill[0], google_cloud_run_v2_job.reconcile[0]
+      google_cloud_run_v2_job.schema, google_cloud_run_v2_service.webhook[0], google_cloud_run_v2_job.backfill[0], google_cloud_run_v2_job.reconcile[0],
+      google_cloud_run_v2_job.sweep[0],
     ] : r.labels.app == "vitalsink" && r.deletion_protection])
     error_message = "workloads have labels and are protected"
+  }
+  assert {
+    condition = alltrue([for c in concat(google_cloud_run_v2_service.webhook[0].template[0].containers, flatten([
+      for j in [google_cloud_run_v2_job.schema, google_cloud_run_v2_job.backfill[0], google_cloud_run_v2_job.reconcile[0], google_cloud_run_v2_job.sweep[0]] : j.template[0].template[0].containers
+    ])) : c.image == var.image])
+    error_message = "every container runs the image by its digest"
+  }
+  assert {
+    condition = { for j in [google_cloud_run_v2_job.schema, google_cloud_run_v2_job.backfill[0], google_cloud_run_v2_job.reconcile[0], google_cloud_run_v2_job.sweep[0]] : j.name => "${j.location} ${jsonencode(j.template[0].template[0].containers[0].resources[0].limits)}" } == {
+      vitalsink-schema    = "europe-west1 {\"cpu\":\"1\",\"memory\":\"512Mi\"}"
+      vitalsink-backfill  = "europe-west1 {\"cpu\":\"1\",\"memory\":\"1024Mi\"}"
+      vitalsink-reconcile = "europe-west1 {\"cpu\":\"1\",\"memory\":\"1024Mi\"}"
+      vitalsink-sweep     = "europe-west1 {\"cpu\":\"1\",\"memory\":\"1024Mi\"}"
+    }
+    error_message = "jobs have a place, and memory by which the program sizes itself"
+  }
+  assert {
+    condition     = google_cloud_run_v2_service.webhook[0].location == "europe-west1" && google_cloud_run_v2_service.webhook[0].template[0].containers[0].resources[0].limits == tomap({ cpu = "1", memory = "512Mi" }) && google_cloud_run_v2_service.webhook[0].template[0].scaling[0].min_instance_count == 0 && google_cloud_run_v2_service.webhook[0].template[0].containers[0].startup_probe[0].http_get[0].port == 8080
+    error_message = "the webhook has a place and memory, costs nothing while nobody calls, and is probed where it listens"
+  }
+  assert {
+    condition = toset(flatten([for c in concat(google_cloud_run_v2_service.webhook[0].template[0].containers, google_cloud_run_v2_job.backfill[0].template[0].template[0].containers, google_cloud_run_v2_job.reconcile[0].template[0].template[0].containers) : [
+      for e in c.env : e.value_source[0].secret_key_ref[0].version if length(e.value_source) > 0
+    ]])) == toset(["latest"])
+    error_message = "a new version of a secret is taken without an apply"
+  }
+  assert {
+    condition     = alltrue([for j in google_cloud_scheduler_job.job : j.region == "europe-west1" && j.time_zone == "Etc/UTC" && j.http_target[0].oauth_token[0].scope == "https://www.googleapis.com/auth/cloud-platform"]) && alltrue([for m in google_cloud_run_v2_job_iam_member.scheduler : m.location == "europe-west1"])
+    error_message = "schedules are in UTC, beside the jobs"
+  }
+  assert {
+    condition     = google_secret_manager_secret.secret["webhook"].replication[0].user_managed[0].replicas[0].location == "europe-west1" && length(google_secret_manager_secret.secret["webhook"].replication[0].auto) == 0
+    error_message = "with a key, secrets are where the key is"
   }
 }

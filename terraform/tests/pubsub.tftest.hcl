@@ -99,7 +99,9 @@ run "default" {
     error_message = "Pub/Sub's agent takes dead letters off the subscription"
   }
   assert {
-    condition     = length(google_project_service.api) == 9 && google_project_service.api["pubsub.googleapis.com"].disable_on_destroy == false
+    condition = { for s in google_project_service.api : s.service => s.disable_on_destroy } == { for s in [
+      "bigquery", "bigquerystorage", "cloudscheduler", "iam", "logging", "monitoring", "pubsub", "run", "secretmanager"
+    ] : "${s}.googleapis.com" => false }
     error_message = "APIs are enabled, and stay so"
   }
 }
@@ -142,7 +144,7 @@ run "key" {
     error_message = "topics are encrypted with the key"
   }
   assert {
-    condition = { for k, m in google_kms_crypto_key_iam_member.agent : k => "${m.role} ${m.member}" } == {
+    condition = { for k, m in google_kms_crypto_key_iam_member.agent : k => "${m.role} ${m.member}" if m.crypto_key_id == "projects/p/locations/europe/keyRings/r/cryptoKeys/k" } == {
       bigquery      = "roles/cloudkms.cryptoKeyEncrypterDecrypter serviceAccount:bq-123456789012@bigquery-encryption.iam.gserviceaccount.com"
       pubsub        = "roles/cloudkms.cryptoKeyEncrypterDecrypter serviceAccount:service-123456789012@gcp-sa-pubsub.iam.gserviceaccount.com"
       run           = "roles/cloudkms.cryptoKeyEncrypterDecrypter serviceAccount:service-123456789012@serverless-robot-prod.iam.gserviceaccount.com"

@@ -28,6 +28,7 @@ run "round_1" {
     dataset_id                  = "my-health"
     viewers                     = ["allAuthenticatedUsers"]
     store_access                = [{ role = "READER" }]
+    policy_tags                 = { "profile.sex" = "pii" }
     image                       = "europe-docker.pkg.dev/p/r/vitalsink:latest"
     role_suffix                 = "a-b"
     run_cpu                     = 3
@@ -38,6 +39,7 @@ run "round_1" {
     webhook_max_instances       = 0
     backfill_schedule           = "*/15 * * * *"
     reconcile_schedule          = "0 3 * * 1"
+    sweep_schedule              = "0 * * * *"
     runbooks_url                = "docs/runbooks"
     backlog_minutes             = 1
     unmerged_minutes            = 5
@@ -60,6 +62,7 @@ run "round_1" {
     var.dataset_id,
     var.viewers,
     var.store_access,
+    var.policy_tags,
     var.image,
     var.role_suffix,
     var.run_cpu,
@@ -70,6 +73,7 @@ run "round_1" {
     var.webhook_max_instances,
     var.backfill_schedule,
     var.reconcile_schedule,
+    var.sweep_schedule,
     var.runbooks_url,
     var.backlog_minutes,
     var.unmerged_minutes,
@@ -87,6 +91,7 @@ run "round_2" {
     subscription_retention_days = 32
     max_delivery_attempts       = 101
     store_access                = [{ role = "reader", user_by_email = "a@example.com" }]
+    policy_tags                 = { "profile.gendre" = "projects/p/locations/eu/taxonomies/1/policyTags/2" }
     run_environment             = { VITALSINK_SOURCE = "pubsub://p/s" }
   }
 
@@ -96,6 +101,17 @@ run "round_2" {
     var.subscription_retention_days,
     var.max_delivery_attempts,
     var.store_access,
+    var.policy_tags,
     var.run_environment,
   ]
+}
+
+run "round_3" {
+  command = plan
+
+  variables {
+    store_access = [{ role = "roles/bigquery.dataViewer", group_by_email = "a@example.com" }]
+  }
+
+  expect_failures = [var.store_access]
 }

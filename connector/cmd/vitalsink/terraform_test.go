@@ -42,7 +42,7 @@ func TestTerraformRuns(t *testing.T) {
 		"project_id": "my-project", "project_number": "1", "region": "europe-west1", "location": "EU",
 		"junction_publishers": []string{}, "image": "registry/vitalsink@sha256:" + strings.Repeat("0", 64),
 		"max_bytes_billed_per_day": "2TiB", "run_environment": map[string]string{"VITALSINK_FOLD_INTERVAL": "10m"},
-		"enable_webhook": true, "enable_backfill": true, "enable_reconcile": true, "reconcile_repair": true,
+		"enable_webhook": true, "enable_backfill": true, "enable_reconcile": true, "reconcile_repair": true, "enable_sweep": true,
 	})
 	source := programText(t)
 	var ran, lines, values []string
@@ -75,7 +75,7 @@ func TestTerraformRuns(t *testing.T) {
 		}
 	}
 	slices.Sort(ran)
-	if want := []string{"backfill", "reconcile", "run", "schema apply", "webhook"}; !slices.Equal(ran, want) {
+	if want := []string{"backfill", "erase --sweep", "reconcile", "run", "schema apply", "webhook"}; !slices.Equal(ran, want) {
 		t.Errorf("Terraform runs %q, want %q", ran, want)
 	}
 	if len(lines) < 8 || len(values) != 3 {

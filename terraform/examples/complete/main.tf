@@ -1,4 +1,5 @@
-# All of it: both ways in, history, reconciliation with repair, a key of your own, people who may read, alerts by mail.
+# All of it: both ways in, history, reconciliation with repair, erasure, a key of your own, people who may read, alerts by
+# mail.
 
 terraform {
   required_version = ">= 1.9"
@@ -63,7 +64,7 @@ module "vitalsink" {
   dataset_id = "health"
   viewers    = ["group:analysts@example.com"]
   store_access = [
-    { role = "WRITER", group_by_email = "privacy@example.com" }, # who erases people
+    { role = module.vitalsink.writer_role, group_by_email = "privacy@example.com" }, # who erases people
   ]
 
   run_cpu                  = 2
@@ -77,6 +78,7 @@ module "vitalsink" {
   enable_backfill  = true
   enable_reconcile = true
   reconcile_repair = true
+  enable_sweep     = true
 
   notification_channels = [google_monitoring_notification_channel.on_call.name]
 }
