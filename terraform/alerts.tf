@@ -121,6 +121,17 @@ locals {
         duration = 0
       }
     } : {},
+    var.enable_sweep ? {
+      sweep-failed = {
+        title    = "a sweep of erased people failed"
+        severity = "ERROR"
+        filter   = "resource.type=\"cloud_run_job\" AND resource.labels.job_name=\"${google_cloud_run_v2_job.sweep[0].name}\" AND metric.type=\"run.googleapis.com/job/completed_execution_count\" AND metric.labels.result=\"failed\""
+        aligner  = "ALIGN_SUM"
+        period   = 300
+        above    = 0
+        duration = 0
+      }
+    } : {},
     var.billed_gib_per_day == null ? {} : {
       bytes-billed = {
         title    = "BigQuery bills more than budgeted"

@@ -109,6 +109,7 @@ run "all" {
   variables {
     name                  = "health"
     enable_reconcile      = true
+    enable_sweep          = true
     billed_gib_per_day    = 2
     backlog_minutes       = 10
     quarantine_per_hour   = 0
@@ -118,7 +119,7 @@ run "all" {
   }
 
   assert {
-    condition     = keys(google_monitoring_alert_policy.threshold) == ["backlog-near-retention", "backlog-too-old", "bytes-billed", "dead-letters", "drift-found", "fold-failing", "fold-paused", "oldest-unmerged", "partitions-near-limit", "quarantine-growing", "reconciliation-failed"]
+    condition     = keys(google_monitoring_alert_policy.threshold) == ["backlog-near-retention", "backlog-too-old", "bytes-billed", "dead-letters", "drift-found", "fold-failing", "fold-paused", "oldest-unmerged", "partitions-near-limit", "quarantine-growing", "reconciliation-failed", "sweep-failed"]
     error_message = "alerts for all of it"
   }
   assert {
@@ -136,6 +137,10 @@ run "all" {
   assert {
     condition     = google_monitoring_alert_policy.threshold["bytes-billed"].conditions[0].condition_threshold[0].threshold_value == 2147483648 && google_monitoring_alert_policy.threshold["backlog-too-old"].conditions[0].condition_threshold[0].threshold_value == 600 && google_monitoring_alert_policy.threshold["oldest-unmerged"].conditions[0].condition_threshold[0].threshold_value == 1800 && google_monitoring_alert_policy.threshold["quarantine-growing"].conditions[0].condition_threshold[0].threshold_value == 0
     error_message = "thresholds are what is asked for"
+  }
+  assert {
+    condition     = google_monitoring_alert_policy.threshold["sweep-failed"].conditions[0].condition_threshold[0].filter == "resource.type=\"cloud_run_job\" AND resource.labels.job_name=\"health-sweep\" AND metric.type=\"run.googleapis.com/job/completed_execution_count\" AND metric.labels.result=\"failed\""
+    error_message = "a sweep that fails"
   }
   assert {
     condition     = google_monitoring_alert_policy.absent[0].conditions[0].condition_prometheus_query_language[0].query == "(sum(increase(run_googleapis_com:job_completed_execution_count{monitored_resource=\"cloud_run_job\",job_name=\"health-reconcile\"}[25h])) or vector(0)) + (sum(max_over_time(run_googleapis_com:job_running_executions{monitored_resource=\"cloud_run_job\",job_name=\"health-reconcile\"}[25h])) or vector(0)) < 0.5"
