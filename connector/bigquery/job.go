@@ -104,9 +104,9 @@ func (w *Warehouse) change(ctx context.Context, s statement) (rows int, err erro
 
 // named runs what changes something as a job of that name. The attempt, which
 // is part of the name, rises only after a job of that name was read to have
-// ended with an error: what may still be running, or have been done by a
-// process before this one, is waited for, not done twice. done is called with
-// the job that has ended well.
+// ended with an error, or was not allowed to be read: what may still be running,
+// or have been done by a process before this one, is waited for, not done twice.
+// done is called with the job that has ended well.
 func (w *Warehouse) named(ctx context.Context, s statement, name string, holds func(id string) (bool, error), done func(*bigquery.Job) error) error {
 	return w.patience.retry(ctx, func() error {
 		for {
@@ -128,10 +128,14 @@ func (w *Warehouse) named(ctx context.Context, s statement, name string, holds f
 
 // attempt runs a script as the job of that id, or waits for the one that has
 // the id already. again says that this one is of no use: it failed at another
-// time, and what was wrong then may be mended, or what it did is gone.
+// time, and what was wrong then may be mended, what it did is gone, or nothing
+// can be known of it.
 func (w *Warehouse) attempt(ctx context.Context, s statement, id string, holds func(id string) (bool, error)) (job *bigquery.Job, again bool, err error) {
 	s.parameters = append(s.parameters[:len(s.parameters):len(s.parameters)], bigquery.QueryParameter{Name: "job_id", Value: id})
 	job, attached, err := w.submit(ctx, &s, id)
+	if errors.Is(err, errForeign) {
+		return nil, true, nil // if it has done it, or will, the fence tells
+	}
 	if err != nil {
 		return nil, false, err // there may be a job now: the next try asks for the same one
 	}
@@ -148,9 +152,14 @@ func (w *Warehouse) attempt(ctx context.Context, s statement, id string, holds f
 	return job, err == nil && !held, err
 }
 
+// errForeign says that a job is another account's, which may be looked at only
+// by who may look at all jobs of the project.
+var errForeign = errors.New("the job is another account's")
+
 // submit starts a job, or finds the one that has the name already: it may be
-// our own, when Google's client has asked twice because an answer was lost. It
-// lowers the statement's limit to what is left of the day's.
+// our own, when Google's client has asked twice because an answer was lost. The
+// error is errForeign if it is another account's. It lowers the statement's limit
+// to what is left of the day's.
 func (w *Warehouse) submit(ctx context.Context, s *statement, id string) (job *bigquery.Job, attached bool, err error) {
 	if s.limit, s.lowered, err = w.billing.allow(s.limit, s.likely, s.alone); err != nil {
 		return nil, false, err
@@ -163,7 +172,10 @@ func (w *Warehouse) submit(ctx context.Context, s *statement, id string) (job *b
 		var rest *googleapi.Error
 		if errors.As(err, &rest) && rest.Code == http.StatusConflict {
 			attached = true
-			return w.client.JobFromIDLocation(ctx, id, w.client.Location)
+			job, err = w.client.JobFromIDLocation(ctx, id, w.client.Location)
+			if errors.As(err, &rest) && rest.Code == http.StatusForbidden && !errors.Is(explain(err), connector.ErrUnavailable) {
+				return nil, errForeign
+			}
 		}
 		return job, err
 	})

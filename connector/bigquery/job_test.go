@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -48,17 +49,19 @@ var conflict = &bigquerytest.JobError{
 // TestJobsThatGoWrong: whatever becomes of a job, its merge is made once, and
 // the attempt rises only after a job has ended with an error.
 func TestJobsThatGoWrong(t *testing.T) {
+	// The merge is the fifth job that is submitted, dry runs among them.
+	const submitted = 4
 	for _, test := range []struct {
 		name     string
 		fault    bigquerytest.Fault
 		attempts string
 	}{
-		{"refused for now", bigquerytest.Fault{Call: bigquerytest.CallJobsInsert, Skip: 2}, "0"},
-		{"reply of submission lost", bigquerytest.Fault{Call: bigquerytest.CallJobsInsert, Skip: 2, Effect: bigquerytest.LoseReply}, "0"},
+		{"refused for now", bigquerytest.Fault{Call: bigquerytest.CallJobsInsert, Skip: submitted}, "0"},
+		{"reply of submission lost", bigquerytest.Fault{Call: bigquerytest.CallJobsInsert, Skip: submitted, Effect: bigquerytest.LoseReply}, "0"},
 		{"reply of submission of the probe lost", bigquerytest.Fault{Call: bigquerytest.CallJobsInsert, Skip: 1, Effect: bigquerytest.LoseReply}, "0"},
 		{"reply of submission of pending lost", bigquerytest.Fault{Call: bigquerytest.CallJobsInsert, Effect: bigquerytest.LoseReply}, "0"},
-		{"connection lost after submission", bigquerytest.Fault{Call: bigquerytest.CallJobsInsert, Skip: 2, Effect: bigquerytest.ResetAfter}, "0"},
-		{"rate limit", bigquerytest.Fault{Call: bigquerytest.CallJobsInsert, Skip: 2, REST: &googleapi.Error{
+		{"connection lost after submission", bigquerytest.Fault{Call: bigquerytest.CallJobsInsert, Skip: submitted, Effect: bigquerytest.ResetAfter}, "0"},
+		{"rate limit", bigquerytest.Fault{Call: bigquerytest.CallJobsInsert, Skip: submitted, REST: &googleapi.Error{
 			Code: 403, Message: "Exceeded rate limits", Errors: []googleapi.ErrorItem{{Reason: "rateLimitExceeded"}},
 		}}, "0"},
 		{"poll fails", bigquerytest.Fault{Call: bigquerytest.CallJobsGet, Skip: 4, Times: 2}, "0"},
@@ -111,6 +114,20 @@ func TestFailureOfDeadProcess(t *testing.T) {
 	next := inspected{s.server.open(t), s.server}
 	next.fold(t)
 	next.expectMerged(t, "0 1")
+}
+
+// TestJobOfAnotherAccount: a merge that another account's job has made, which
+// this one may not look at, is not waited for, and not done twice.
+func TestJobOfAnotherAccount(t *testing.T) {
+	s := openTest(t)
+	s.ingest(t, sleepOf(1))
+	denied := &googleapi.Error{Code: http.StatusForbidden, Errors: []googleapi.ErrorItem{{Reason: "accessDenied"}}}
+	// The reply is lost, so that the client asks for the same job once more.
+	s.server.Inject(bigquerytest.Fault{Call: bigquerytest.CallJobsInsert, Skip: 4, Effect: bigquerytest.LoseReply, Do: func(string) {
+		s.server.Inject(bigquerytest.Fault{Call: bigquerytest.CallJobsGet, Effect: bigquerytest.Refuse, REST: denied})
+	}})
+	s.fold(t)
+	s.expectMerged(t, "0 1")
 }
 
 // TestTablesSetBack: the job of a merge says that it is done, but somebody has

@@ -13,57 +13,6 @@ import (
 	"vitalsink/schemas"
 )
 
-// plannedTable is a table or view that Terraform makes.
-type plannedTable struct {
-	Dataset     string            `json:"dataset_id"`
-	Table       string            `json:"table_id"`
-	Description string            `json:"description"`
-	Schema      string            `json:"schema"`
-	Clustering  []string          `json:"clustering"`
-	Labels      map[string]string `json:"labels"`
-	Expires     *int64            `json:"expiration_time"`
-	Filter      *bool             `json:"require_partition_filter"`
-	View        []struct {
-		Query  string `json:"query"`
-		Legacy bool   `json:"use_legacy_sql"`
-	} `json:"view"`
-	Partitioning []struct {
-		Type    string `json:"type"`
-		Field   string `json:"field"`
-		Expires *int64 `json:"expiration_ms"`
-		Filter  *bool  `json:"require_partition_filter"`
-	} `json:"time_partitioning"`
-}
-
-// metadata is the table as the API would tell of it.
-func (p plannedTable) metadata(t testing.TB) *bigquery.TableMetadata {
-	t.Helper()
-	md := &bigquery.TableMetadata{Description: p.Description, Type: bigquery.RegularTable, Labels: p.Labels}
-	if len(p.View) > 0 {
-		md.Type, md.ViewQuery, md.UseLegacySQL = bigquery.ViewTable, p.View[0].Query, p.View[0].Legacy
-		return md
-	}
-	schema, err := bigquery.SchemaFromJSON([]byte(p.Schema))
-	if err != nil {
-		t.Fatalf("%s: %v", p.Table, err)
-	}
-	md.Schema = schema
-	if len(p.Clustering) > 0 {
-		md.Clustering = &bigquery.Clustering{Fields: p.Clustering}
-	}
-	for _, by := range p.Partitioning {
-		md.TimePartitioning = &bigquery.TimePartitioning{Type: bigquery.TimePartitioningType(by.Type), Field: by.Field}
-		if by.Expires != nil || by.Filter != nil {
-			t.Errorf("%s: a partitioning with an expiration or a filter of its own", p.Table)
-		}
-	}
-	md.RequirePartitionFilter = p.Filter != nil && *p.Filter
-	if p.Expires != nil {
-		t.Errorf("%s: it expires", p.Table)
-	}
-	return md
-}
-
 // TestTerraformAgrees: Terraform makes the tables and views that the program
 // expects, and no other, so that `schema plan` has nothing to say of them.
 func TestTerraformAgrees(t *testing.T) {
@@ -92,7 +41,7 @@ func TestTerraformAgrees(t *testing.T) {
 		if r.Type != "google_bigquery_table" {
 			continue
 		}
-		var planned plannedTable
+		var planned terraformtest.Table
 		r.Into(t, &planned)
 		name := planned.Dataset + "." + planned.Table
 		want, ok := wanted[name]
@@ -101,7 +50,7 @@ func TestTerraformAgrees(t *testing.T) {
 			continue
 		}
 		delete(wanted, name)
-		t.Run(name, func(t *testing.T) { agrees(t, want, planned.metadata(t)) })
+		t.Run(name, func(t *testing.T) { agrees(t, want, planned.Metadata(t)) })
 	}
 	for name := range wanted {
 		t.Errorf("%s is not planned", name)

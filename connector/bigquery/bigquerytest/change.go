@@ -109,6 +109,10 @@ func (e *execution) chargeChange(ctx context.Context, s *statement) (*mutation, 
 	if err != nil {
 		return nil, nil, err
 	}
+	e.noteStatement(StatementChanges, m.target)
+	if m.reads {
+		e.noteStatement(StatementReads, m.target)
+	}
 	b := newBill()
 	names := namesIn(s.tokens)
 	for _, f := range m.sources {
@@ -127,6 +131,14 @@ func (e *execution) chargeChange(ctx context.Context, s *statement) (*mutation, 
 	}
 	note := Statement{Kind: string(s.kind), Text: s.text, Table: m.target.id, PartitionsChanged: len(changed)}
 	return m, changed, e.pay(b, note)
+}
+
+// noteStatement notes what a statement does to a table. Those of a script's own
+// are nobody's but the script's.
+func (e *execution) noteStatement(does string, r *relation) {
+	if !r.temporary {
+		e.server.faults.note(does, r.dataset)
+	}
 }
 
 // chargeTarget finds the rows that will change, and adds what reading the

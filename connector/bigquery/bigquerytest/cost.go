@@ -136,6 +136,11 @@ func (e *execution) charge(ctx context.Context, b *bill, r *relation, where *con
 
 // chargeFragment adds what the tables of a fragment cost.
 func (e *execution) chargeFragment(ctx context.Context, b *bill, f *fragment, names map[string]bool) error {
+	for _, s := range f.scans { // what a view reads, the view is authorized to read
+		if s.relation != nil {
+			e.noteStatement(StatementReads, s.relation)
+		}
+	}
 	return e.chargeScans(ctx, b, f, names, func(string) bool { return false })
 }
 

@@ -49,7 +49,7 @@
 // billed for the sum of its statements, and knows it: @@script.bytes_billed. A
 // statement that fails costs nothing. What is processed is the same without the
 // 10 MB, and so is what a dry run answers, of one SELECT or one statement of
-// DML. Jobs shows it to tests.
+// DML. Jobs shows it to tests, and TakeCalls which calls came in.
 //
 // Faults make calls, jobs and statements go wrong on demand. For calls about a
 // job the Table of a Fault is the job's label "table". CallStatement is met by

@@ -77,6 +77,7 @@ type faults struct {
 	mu    sync.Mutex
 	list  []*Fault
 	calls map[string]int
+	taken map[Call]bool // see TakeCalls
 	met   int
 }
 

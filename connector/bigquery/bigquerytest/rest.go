@@ -55,6 +55,7 @@ func (s *Server) handler() http.Handler {
 		mux.Handle(pattern, s.serve(m.call, m.do))
 	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		s.faults.note("unknown", "")
 		answerError(w, failure(reasonMissing, "stand-in for BigQuery: %s %s is not part of it", r.Method, r.URL.Path))
 	})
 	prefix := strings.TrimSuffix(basePath, "/")
@@ -67,6 +68,7 @@ func (s *Server) handler() http.Handler {
 // serve answers calls of a method, unless a fault has it otherwise.
 func (s *Server) serve(call string, do method) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.faults.note(call, r.PathValue("dataset"))
 		fault := s.faults.next(call, s.tableOf(r))
 		if fault == nil {
 			answer(w, r, do)

@@ -12,6 +12,7 @@ import (
 // it is about.
 func meet[T any](ctx context.Context, s *writeServer, call, path string, do func() (T, error)) (T, error) {
 	var none T
+	s.faults.note(call, datasetID(path))
 	fault := s.faults.next(call, tableID(path))
 	if fault == nil {
 		return do()

@@ -31,8 +31,11 @@ const (
 	bigQueryDataset = "health"
 )
 
-// bigQuery is a stand-in, for other processes.
-type bigQuery struct{ *bigquerytest.Server }
+// bigQuery is a stand-in, for other processes, and the project in it.
+type bigQuery struct {
+	*bigquerytest.Server
+	project string
+}
 
 func newEmptyBigQuery(t testing.TB) *bigQuery {
 	t.Helper()
@@ -40,7 +43,7 @@ func newEmptyBigQuery(t testing.TB) *bigQuery {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &bigQuery{server}
+	s := &bigQuery{server, bigQueryProject}
 	t.Cleanup(func() {
 		if err := s.Close(); err != nil {
 			t.Error(err)
@@ -74,7 +77,7 @@ func mustCatalogue(t testing.TB) *schemas.Catalogue {
 	return c
 }
 
-func (s *bigQuery) url() string { return "bigquery://" + bigQueryProject + "/" + bigQueryDataset }
+func (s *bigQuery) url() string { return "bigquery://" + s.project + "/" + bigQueryDataset }
 
 // command is vitalsink, in a process that finds the stand-in.
 func (s *bigQuery) command(args ...string) *process {
@@ -117,7 +120,7 @@ func (s *bigQuery) copied(t *testing.T) string {
 		t.Fatal(err)
 	}
 	defer conn.Close() //nolint:errcheck // the appenders have been closed
-	from, err := bq.NewClient(t.Context(), bigQueryProject, s.REST()...)
+	from, err := bq.NewClient(t.Context(), s.project, s.REST()...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -179,7 +182,7 @@ func duckDBValue(v bq.Value, kind bq.FieldType) driver.Value {
 func (s *bigQuery) fold(t *testing.T) {
 	t.Helper()
 	w, err := bigquery.Open(t.Context(), bigquery.Config{
-		Project: bigQueryProject, Dataset: bigQueryDataset, Catalogue: mustCatalogue(t), REST: s.REST(), Write: s.Write(),
+		Project: s.project, Dataset: bigQueryDataset, Catalogue: mustCatalogue(t), REST: s.REST(), Write: s.Write(),
 	})
 	if err != nil {
 		t.Fatal(err)

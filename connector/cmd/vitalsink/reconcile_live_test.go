@@ -76,13 +76,13 @@ func (w *world) reconciles(t *testing.T, a *audited, code int, args ...string) (
 // query runs a statement in the dataset of tables, and returns its rows.
 func (s *bigQuery) query(t *testing.T, statement string) (all [][]bq.Value) {
 	t.Helper()
-	client, err := bq.NewClient(t.Context(), bigQueryProject, s.REST()...)
+	client, err := bq.NewClient(t.Context(), s.project, s.REST()...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer client.Close() //nolint:errcheck // the job has been waited for
 	q := client.Query(statement)
-	q.Location, q.DefaultProjectID, q.DefaultDatasetID = "EU", bigQueryProject, bigQueryDataset+"_store"
+	q.Location, q.DefaultProjectID, q.DefaultDatasetID = "EU", s.project, bigQueryDataset+"_store"
 	rows, err := q.Read(t.Context())
 	for err == nil {
 		var row []bq.Value

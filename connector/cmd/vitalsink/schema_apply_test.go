@@ -104,7 +104,7 @@ func TestSchemaOfDuckDB(t *testing.T) {
 
 func (s *bigQuery) client(t *testing.T) *bq.Client {
 	t.Helper()
-	client, err := bq.NewClient(t.Context(), bigQueryProject, s.REST()...)
+	client, err := bq.NewClient(t.Context(), s.project, s.REST()...)
 	if err != nil {
 		t.Fatal(err)
 	}

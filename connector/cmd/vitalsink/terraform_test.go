@@ -25,39 +25,56 @@ type container struct {
 	} `json:"env"`
 }
 
-type workload struct {
-	Template []struct {
-		Containers []container `json:"containers"`
-		Template   []struct {
-			Containers []container `json:"containers"`
+// instance is what runs a container, and as whom. A job's is within another
+// template.
+type instance struct {
+	Containers []container `json:"containers"`
+	Account    string      `json:"service_account"`
+}
+
+// instanceOf is the one of a workload; ok is false if it is none.
+func instanceOf(t *testing.T, r terraformtest.Resource) (i instance, ok bool) {
+	var w struct {
+		Template []struct {
+			instance
+			Template []instance `json:"template"`
 		} `json:"template"`
-	} `json:"template"`
+	}
+	switch r.Type {
+	case "google_cloud_run_v2_worker_pool", "google_cloud_run_v2_service", "google_cloud_run_v2_job":
+	default:
+		return i, false
+	}
+	r.Into(t, &w)
+	if len(w.Template[0].Template) > 0 {
+		return w.Template[0].Template[0], true
+	}
+	return w.Template[0].instance, true
+}
+
+// everythingPlanned is what Terraform is told so that it makes all that it can make.
+func everythingPlanned() map[string]any {
+	return map[string]any{
+		"project_id": "my-project", "project_number": "1", "region": "europe-west1", "location": "EU",
+		"junction_publishers": []string{}, "image": "registry/vitalsink@sha256:" + strings.Repeat("0", 64),
+		"max_bytes_billed_per_day": "2TiB", "run_environment": map[string]string{"VITALSINK_FOLD_INTERVAL": "10m"},
+		"enable_webhook": true, "enable_backfill": true, "enable_reconcile": true, "reconcile_repair": true, "enable_sweep": true,
+	}
 }
 
 // TestTerraformRuns: every container that Terraform makes is told what the
 // program understands, and every line of the log that an alert counts is one
 // that the program writes.
 func TestTerraformRuns(t *testing.T) {
-	planned := terraformtest.Plan(t, "../../../terraform", map[string]any{
-		"project_id": "my-project", "project_number": "1", "region": "europe-west1", "location": "EU",
-		"junction_publishers": []string{}, "image": "registry/vitalsink@sha256:" + strings.Repeat("0", 64),
-		"max_bytes_billed_per_day": "2TiB", "run_environment": map[string]string{"VITALSINK_FOLD_INTERVAL": "10m"},
-		"enable_webhook": true, "enable_backfill": true, "enable_reconcile": true, "reconcile_repair": true, "enable_sweep": true,
-	})
+	planned := terraformtest.Plan(t, "../../../terraform", everythingPlanned())
 	source := programText(t)
 	var ran, lines, values []string
 	for _, r := range planned {
-		switch r.Type {
-		case "google_cloud_run_v2_worker_pool", "google_cloud_run_v2_service", "google_cloud_run_v2_job":
-			var w workload
-			r.Into(t, &w)
-			c := w.Template[0].Containers
-			if len(c) == 0 {
-				c = w.Template[0].Template[0].Containers
-			}
-			ran = append(ran, strings.Join(c[0].Args, " "))
-			t.Run(r.Address, func(t *testing.T) { c[0].understood(t) })
-		case "google_logging_metric":
+		if i, ok := instanceOf(t, r); ok {
+			ran = append(ran, strings.Join(i.Containers[0].Args, " "))
+			t.Run(r.Address, func(t *testing.T) { i.Containers[0].understood(t) })
+		}
+		if r.Type == "google_logging_metric" {
 			filter, _ := r.Values["filter"].(string)
 			for _, m := range regexp.MustCompile(`textPayload:"([^"]+)"`).FindAllStringSubmatch(filter, -1) {
 				lines = append(lines, m[1])
