@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"iter"
 	"log/slog"
 	"maps"
+	"net"
 	"os"
 	"path/filepath"
 	"sync/atomic"
@@ -16,7 +16,9 @@ import (
 	"cloud.google.com/go/pubsub/v2/apiv1/pubsubpb"
 	"cloud.google.com/go/pubsub/v2/pstest"
 	"github.com/dustin/go-humanize"
+	"github.com/dustin/go-humanize/english"
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/time/rate"
 
 	"vitalsink/connector"
 	"vitalsink/connector/duckdb"
@@ -36,6 +38,10 @@ const (
 	demoSenders = 8
 	// demoPatience is how long the demo waits for what it published.
 	demoPatience = time.Minute
+	// demoPace is how many messages a second it sends when it is to last.
+	demoPace = 20
+	// demoDays are more than it can send then.
+	demoDays = 10_000
 )
 
 // demoPopulation are the people of the demo: always the same, so that the demo
@@ -46,7 +52,7 @@ var demoPopulation = synth.Population{
 }
 
 // demoStory says what happened; it is printed above the books.
-const demoStory = `%d invented people wore watches, rings and glucose sensors for %d days. %d messages
+const demoStory = `%d invented people wore watches, rings and glucose sensors for %s. %d messages
 about it %s: %.0f %% of them twice, %.0f %% hours
 late, %.0f %% told anew with other values, %.0f %% weeks after they were measured, and some
 broken. "vitalsink run" appended each row to a log, acknowledged the messages, and
@@ -60,9 +66,11 @@ table had that version or a newer one.
 
 type demoCommand struct {
 	// Elsewhere VITALSINK_WAREHOUSE is a URL.
-	Warehouse string `enum:"duckdb,bigquery" default:"duckdb" env:"VITALSINK_DEMO_WAREHOUSE" placeholder:"NAME" help:"duckdb, or bigquery: a stand-in for it within this process, with no cloud. Default ${default}."`
-	Via       string `enum:"pubsub,webhook" default:"pubsub" placeholder:"DOOR" help:"pubsub, or webhook: events are signed, posted to what \"vitalsink webhook\" runs, and published by it. Default ${default}."`
-	File      string `placeholder:"PATH" help:"DuckDB: keep the tables in this new file, to query them afterwards. Default: a temporary file."`
+	Warehouse string        `enum:"duckdb,bigquery" default:"duckdb" env:"VITALSINK_DEMO_WAREHOUSE" placeholder:"NAME" help:"duckdb, or bigquery: a stand-in for it within this process, with no cloud. Default ${default}."`
+	Via       string        `enum:"pubsub,webhook" default:"pubsub" placeholder:"DOOR" help:"pubsub, or webhook: events are signed, posted to what \"vitalsink webhook\" runs, and published by it. Default ${default}."`
+	File      string        `placeholder:"PATH" help:"DuckDB: keep the tables in this new file, to query them afterwards. Default: a temporary file."`
+	For       time.Duration `placeholder:"TIME" help:"Go on with more days of these people, at 20 messages a second, for so long, such as 10m, or until it is interrupted: to watch it (--http), and to break things. Default: until three days are told."`
+	httpFlag
 }
 
 func (c *demoCommand) Help() string {
@@ -73,30 +81,44 @@ process, redeliveries, updates, late and broken messages included, runs what
   vitalsink demo
   vitalsink demo --file demo.duckdb
   vitalsink demo --via webhook
-  vitalsink demo --warehouse bigquery`
+  vitalsink demo --warehouse bigquery
+  vitalsink demo --file demo.duckdb --for 10m --http 127.0.0.1:9090`
 }
 
-func (c *demoCommand) Run(ctx context.Context, std streams) error {
-	if c.Warehouse == "bigquery" && c.File != "" {
+func (c *demoCommand) Run(ctx context.Context, std streams, log *slog.Logger) error {
+	switch {
+	case c.Warehouse == "bigquery" && c.File != "":
 		return usage{errors.New("--file is for DuckDB: the stand-in for BigQuery keeps nothing")}
+	case c.For < 0:
+		return usage{fmt.Errorf("--for %s: write a time, such as 10m", c.For)}
 	}
 	catalogue, err := schemas.Load()
 	if err != nil {
 		return err
 	}
-	if c.Warehouse == "bigquery" {
-		err = demoInBigQuery(ctx, std, catalogue, c.Via)
-	} else {
-		err = c.inDuckDB(ctx, std, catalogue)
+	d := &demoRun{catalogue: catalogue, via: c.Via, population: demoPopulation, log: slog.New(slog.DiscardHandler)} // the books tell of the quarantine
+	if c.For > 0 {
+		d.lasts, d.population.Days, d.log = c.For, demoDays, log
 	}
-	if err != nil && ctx.Err() != nil {
+	if d.listener, err = c.listen(ctx); err != nil {
+		return err
+	}
+	if d.listener != nil {
+		defer func() { _ = d.listener.Close() }() // the server may have closed it
+	}
+	if c.Warehouse == "bigquery" {
+		err = demoInBigQuery(ctx, std, d)
+	} else {
+		err = c.inDuckDB(ctx, std, d)
+	}
+	if err != nil && ctx.Err() != nil && d.lasts == 0 {
 		return errors.New("stopped before the end")
 	}
 	return err
 }
 
 // inDuckDB is the demo with the tables in a file, and says how to ask on.
-func (c *demoCommand) inDuckDB(ctx context.Context, std streams, catalogue *schemas.Catalogue) error {
+func (c *demoCommand) inDuckDB(ctx context.Context, std streams, d *demoRun) error {
 	path := c.File
 	if path == "" {
 		dir, err := os.MkdirTemp("", "vitalsink-demo-")
@@ -108,7 +130,7 @@ func (c *demoCommand) inDuckDB(ctx context.Context, std streams, catalogue *sche
 	} else if _, err := os.Stat(path); err == nil {
 		return usage{fmt.Errorf("--file %s exists already; name a new file", path)}
 	}
-	if err := demoInDuckDB(ctx, std, catalogue, path, c.Via); err != nil {
+	if err := demoInDuckDB(ctx, std, d, path); err != nil {
 		return err
 	}
 	if c.File == "" {
@@ -122,18 +144,19 @@ func (c *demoCommand) inDuckDB(ctx context.Context, std streams, catalogue *sche
 }
 
 // demoInDuckDB is the demo with the tables in a new file.
-func demoInDuckDB(ctx context.Context, std streams, catalogue *schemas.Catalogue, path, via string) (err error) {
-	warehouse, err := duckdb.Open(ctx, duckdb.Config{Path: path, Catalogue: catalogue})
+func demoInDuckDB(ctx context.Context, std streams, d *demoRun, path string) (err error) {
+	warehouse, err := duckdb.Open(ctx, duckdb.Config{Path: path, Catalogue: d.catalogue})
 	if err != nil {
 		return err
 	}
-	d := &demoRun{catalogue: catalogue, warehouse: warehouse, merges: 1, via: via}
+	d.warehouse, d.merges = warehouse, 1
 	if err := errors.Join(d.run(ctx, std), warehouse.Close()); err != nil {
 		return err
 	}
 	if err := d.tell(std.out); err != nil {
 		return err
 	}
+	ctx = context.WithoutCancel(ctx) // who interrupts one that lasts wants to see what came out
 	reader, err := duckdb.OpenReadOnly(ctx, path)
 	if err != nil {
 		return err
@@ -152,8 +175,12 @@ them to Pub/Sub`,
 // tell says what happened, and that the books balance.
 func (d *demoRun) tell(out io.Writer) error {
 	landed := d.service.Ingest.Landed()
-	fmt.Fprintf(out, demoStory, demoPopulation.Users, demoPopulation.Days, landed.Books.Messages, demoWays[d.via],
-		100*demoPopulation.Duplicates, 100*demoPopulation.Disorder, 100*demoPopulation.Updates, 100*demoPopulation.Late)
+	days := d.population.Days
+	if d.lasts > 0 {
+		days = int(d.told.Sub(d.population.Start).Hours()/24) + 1
+	}
+	fmt.Fprintf(out, demoStory, d.population.Users, english.Plural(days, "day", ""), landed.Books.Messages, demoWays[d.via],
+		100*d.population.Duplicates, 100*d.population.Disorder, 100*d.population.Updates, 100*d.population.Late)
 	if err := printBooks(out, landed, foldedOf(d.service)); err != nil {
 		return fmt.Errorf("print result: %w", err)
 	}
@@ -167,9 +194,15 @@ type demoRun struct {
 	merges    int    // at once
 	via       string // the door
 
+	population synth.Population
+	lasts      time.Duration // 0 for as long as there are messages
+	listener   net.Listener  // of its window, or nil
+	log        *slog.Logger
+
 	server    *pstest.Server
 	service   *connector.Service
 	published atomic.Int64
+	told      time.Time     // of the last that was published
 	done      chan struct{} // closed when all that was published is committed
 }
 
@@ -181,11 +214,21 @@ func (d *demoRun) run(ctx context.Context, std streams) error {
 	if err := d.subscribe(ctx); err != nil {
 		return err
 	}
-	log := slog.New(slog.DiscardHandler) // the books tell of the quarantine
 	d.service = &connector.Service{
-		Ingest:       &connector.Ingest{Warehouse: d.warehouse, Catalogue: d.catalogue, Log: log, FlushInterval: 500 * time.Millisecond},
-		Folder:       &connector.Folder{Warehouse: d.warehouse, Catalogue: d.catalogue, Log: log, Merges: d.merges},
-		FoldInterval: 2 * time.Second, Log: log, Connect: d.connect,
+		Ingest:       &connector.Ingest{Warehouse: d.warehouse, Catalogue: d.catalogue, Log: d.log, FlushInterval: 500 * time.Millisecond, GiveUp: giveUp},
+		Folder:       &connector.Folder{Warehouse: d.warehouse, Catalogue: d.catalogue, Log: d.log, Merges: d.merges},
+		FoldInterval: 2 * time.Second, Log: d.log, Connect: d.connect,
+	}
+	view, err := show(d.listener, d.service, &lookout{}, d.log)
+	if err != nil {
+		return err
+	}
+	sending := ctx
+	if d.lasts > 0 { // told to stop, it sends no more, and ends as if that had been all
+		var stop context.CancelFunc
+		sending, stop = context.WithTimeout(ctx, d.lasts)
+		defer stop()
+		ctx = context.WithoutCancel(ctx)
 	}
 	g, runCtx := errgroup.WithContext(ctx)
 	g.Go(func() error { return d.service.Run(runCtx) })
@@ -195,13 +238,13 @@ func (d *demoRun) run(ctx context.Context, std streams) error {
 		if err != nil {
 			return err
 		}
-		return errors.Join(d.publish(runCtx, demoPopulation.Messages(runCtx, d.catalogue), send), stop())
+		return errors.Join(d.publish(runCtx, sending, send), stop())
 	})
-	show := showProgress(std.err, func() string {
+	hide := showProgress(std.err, func() string {
 		return fmt.Sprintf("%s published; %s", humanize.Comma(d.published.Load()), progressOf(d.service))
 	})
-	err := g.Wait()
-	show()
+	err = errors.Join(g.Wait(), view.close())
+	hide()
 	if err == nil {
 		err = ctx.Err() // all is committed that was published so far
 	}
@@ -259,21 +302,31 @@ func (d *demoRun) subscribe(ctx context.Context) error {
 }
 
 // publish sends messages at the pace at which they are committed, for this
-// server slows down with its backlog, and returns when all are.
-func (d *demoRun) publish(ctx context.Context, messages iter.Seq2[transforms.Message, int], send func(context.Context, *transforms.Message) error) error {
+// server slows down with its backlog, until there are no more, or sending is
+// done, and returns when all are committed.
+func (d *demoRun) publish(ctx, sending context.Context, send func(context.Context, *transforms.Message) error) error {
+	pace := rate.NewLimiter(rate.Inf, 0)
+	if d.lasts > 0 {
+		pace = rate.NewLimiter(demoPace, demoPace)
+	}
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(demoSenders)
-	for m := range messages {
-		if err := d.await(gctx, demoBacklog); err != nil {
+	for m := range d.population.Messages(ctx, d.catalogue) {
+		err := errors.Join(pace.Wait(sending), d.await(gctx, sending, demoBacklog))
+		if sending.Err() != nil {
+			break
+		}
+		if err != nil {
 			return errors.Join(err, g.Wait())
 		}
 		d.published.Add(1)
+		d.told = m.PublishTime
 		g.Go(func() error { return send(gctx, &m) })
 	}
 	if err := g.Wait(); err != nil {
 		return err
 	}
-	return d.await(ctx, 1)
+	return d.await(ctx, ctx, 1)
 }
 
 // sender is the way of messages to the Pub/Sub server; stop ends it.
@@ -295,10 +348,14 @@ func (d *demoRun) sender(ctx context.Context) (send func(context.Context, *trans
 }
 
 // await returns when fewer than so many messages are published and not
-// committed.
-func (d *demoRun) await(ctx context.Context, backlog int64) error {
-	ctx, cancel := context.WithTimeout(ctx, demoPatience)
-	defer cancel()
+// committed, or sending is done. One that is to last waits for as long as that
+// takes: somebody may be breaking things.
+func (d *demoRun) await(ctx, sending context.Context, backlog int64) error {
+	if d.lasts == 0 || ctx == sending {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, demoPatience)
+		defer cancel()
+	}
 	ticker := time.NewTicker(20 * time.Millisecond)
 	defer ticker.Stop()
 	for d.published.Load()-int64(d.service.Ingest.Landed().Books.Messages) >= backlog {
@@ -306,6 +363,8 @@ func (d *demoRun) await(ctx context.Context, backlog int64) error {
 		case <-ctx.Done():
 			return fmt.Errorf("%d messages are published, and only %d committed: %w",
 				d.published.Load(), d.service.Ingest.Landed().Books.Messages, ctx.Err())
+		case <-sending.Done():
+			return nil
 		case <-ticker.C:
 		}
 	}

@@ -56,21 +56,22 @@ With a project of your own (see "Into BigQuery" in README.md) it is
 
 // demoInBigQuery is the demo with the tables in a stand-in for BigQuery, which
 // are gone with it.
-func demoInBigQuery(ctx context.Context, std streams, catalogue *schemas.Catalogue, via string) (err error) {
+func demoInBigQuery(ctx context.Context, std streams, d *demoRun) (err error) {
 	server, err := bigquerytest.New(bigquerytest.Config{})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, server.Close()) }()
-	warehouse, err := openStandIn(ctx, server, catalogue)
+	warehouse, err := openStandIn(ctx, server, d.catalogue)
 	if err != nil {
 		return err
 	}
 	before := len(server.Jobs())
-	d := &demoRun{catalogue: catalogue, warehouse: warehouse, merges: bigMerges, via: via}
+	d.warehouse, d.merges = warehouse, bigMerges
 	if err := errors.Join(d.run(ctx, std), warehouse.Close()); err != nil {
 		return err
 	}
+	ctx = context.WithoutCancel(ctx) // who interrupts one that lasts wants to see what came out
 	jobs := server.Jobs()[before:]
 	fmt.Fprint(std.out, demoNotice)
 	if err := d.tell(std.out); err != nil {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"testing"
 
 	"vitalsink/connector"
@@ -38,7 +39,9 @@ func TestDemoStops(t *testing.T) {
 	if err != nil {
 		t.Fatal(errors.Join(err, server.Close()))
 	}
-	d := &demoRun{catalogue: catalogue, warehouse: stopping{warehouse, stop}, merges: bigMerges}
+	d := &demoRun{
+		catalogue: catalogue, warehouse: stopping{warehouse, stop}, merges: bigMerges, population: demoPopulation, log: slog.New(slog.DiscardHandler),
+	}
 	if err := d.run(ctx, streams{err: io.Discard}); !errors.Is(err, context.Canceled) {
 		t.Errorf("it ended with %v", err)
 	}
