@@ -7,11 +7,16 @@ import (
 	"debug/elf"
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 const root = "../../.."
@@ -156,5 +161,116 @@ func runsConfined(t *testing.T, dir string) {
 	target.fold(t)
 	if got := target.query(t, "SELECT count(*) FROM health.sleep")[0][0]; got != int64(messages) {
 		t.Errorf("%v rows of %d messages\n%s", got, messages, p.wrote.String())
+	}
+}
+
+// TestDockerfile: what the image is made of is there, it is built as TestRelease
+// builds, without secrets, and nobody in it is root.
+func TestDockerfile(t *testing.T) {
+	text := strings.ReplaceAll(string(mustRead(t, filepath.Join(root, "Dockerfile"))), "\\\n", " ")
+	has := map[string][]string{}
+	for line := range strings.Lines(text) {
+		instruction, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
+		if instruction != "" && instruction != "#" {
+			has[instruction] = append(has[instruction], strings.Join(strings.Fields(rest), " "))
+		}
+	}
+	for instruction, want := range map[string][]string{
+		"RUN":        {"go mod download", "tools/static /vitalsink $VERSION"},
+		"ARG":        {"VERSION"},
+		"ENV":        nil,
+		"USER":       {"65532:65532"},
+		"ENTRYPOINT": {`["/vitalsink"]`},
+	} {
+		if diff := cmp.Diff(want, has[instruction]); diff != "" {
+			t.Errorf("%s: want -, is +:\n%s", instruction, diff)
+		}
+	}
+	ignored := ignoredByDocker(t)
+	for _, copied := range has["COPY"] {
+		paths := strings.Fields(copied)
+		if strings.HasPrefix(copied, "--from=") {
+			continue // from the other stage, where RUN put it
+		}
+		for _, path := range paths[:len(paths)-1] {
+			if _, err := os.Stat(filepath.Join(root, path)); err != nil || ignored(path) {
+				t.Errorf("COPY %s: %s is not there", copied, path)
+			}
+		}
+	}
+	if len(has["COPY"]) < 4 || len(has["FROM"]) != 2 {
+		t.Errorf("the Dockerfile was not understood: %q", has)
+	}
+	// The Go that the release is built with is the image's: none is downloaded.
+	_, release, _ := strings.Cut(string(mustRead(t, filepath.Join(root, "tools/static"))), "GOTOOLCHAIN=go")
+	if release = strings.Fields(release)[0]; !strings.HasPrefix(has["FROM"][0], "golang:"+release+" ") && !strings.HasPrefix(has["FROM"][0], "golang:"+release+"@") {
+		t.Errorf("it is built with Go %s, on %s", release, has["FROM"][0])
+	}
+	// What git knows is in the context, or the tree would count as modified.
+	files, err := exec.CommandContext(t.Context(), "git", "-C", root, "ls-files").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range strings.Fields(string(files)) {
+		if ignored(file) {
+			t.Errorf(".dockerignore leaves out %s", file)
+		}
+	}
+}
+
+// ignoredByDocker reads .dockerignore, of whose language it knows what is used.
+func ignoredByDocker(t *testing.T) func(file string) bool {
+	var patterns []string
+	for line := range strings.Lines(string(mustRead(t, filepath.Join(root, ".dockerignore")))) {
+		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") {
+			line = strings.NewReplacer(".", `\.`, "**/", "(.*/)?", "*", "[^/]*").Replace(line)
+			patterns = append(patterns, "^"+line+"(/|$)")
+		}
+	}
+	matches := regexp.MustCompile(strings.Join(patterns, "|"))
+	return matches.MatchString
+}
+
+// TestNotices: the licence and the notices of every module that is linked are
+// passed on, word for word.
+func TestNotices(t *testing.T) {
+	page := string(mustRead(t, filepath.Join(root, "THIRD_PARTY_NOTICES.md")))
+	list := exec.CommandContext(t.Context(), "go", "list", "-deps", "-f", "{{with .Module}}{{if not .Main}}{{.Path}} {{.Version}} {{.Dir}}{{end}}{{end}}", ".")
+	list.Env = append(os.Environ(), "GOOS=linux", "GOARCH=amd64")
+	out, err := list.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	modules := strings.Split(strings.TrimSpace(string(out)), "\n")
+	slices.Sort(modules)
+	modules = slices.Compact(modules)
+	for _, line := range modules {
+		if line == "" {
+			continue
+		}
+		m := strings.Fields(line)
+		if !strings.Contains(page, fmt.Sprintf("\n| %s | %s |\n", m[0], m[1])) {
+			t.Errorf("%s %s is missing: make notices", m[0], m[1])
+		}
+		terms := 0
+		for _, pattern := range []string{"LICEN[CS]E*", "COPYING*", "NOTICE*"} {
+			files, err := fs.Glob(os.DirFS(m[2]), pattern)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, file := range files {
+				terms++
+				text := strings.ReplaceAll(string(mustRead(t, filepath.Join(m[2], file))), "\r\n", "\n")
+				if !strings.Contains(page, strings.TrimSpace(text)) || !strings.Contains(page, "\n## "+m[0]+": "+file+"\n") {
+					t.Errorf("%s of %s is missing: make notices", file, m[0])
+				}
+			}
+		}
+		if terms == 0 {
+			t.Errorf("%s has no licence", m[0])
+		}
+	}
+	if rows := strings.Count(page, "\n| "); len(modules) < 50 || rows != len(modules)-1+2 {
+		t.Errorf("%d modules are linked, and the page has %d rows", len(modules), rows)
 	}
 }
