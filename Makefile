@@ -11,6 +11,10 @@
 # make chaos   processes killed at random for DURATION=5m, then every row compared with the truth (SEED=… to repeat one, PUBSUB=emulator for Google's)
 # make soak    services at full speed for DURATION=30m while BigQuery fails in all sorts of ways
 # make outage  a disk that stays full for minutes, under a running service
+# make release bin/release: the program without DuckDB, for Linux on amd64 and arm64 (VERSION=v0.1.0), with checksums
+# make sbom    bin/release: what is in each of them, as CycloneDX
+# make vuln    known vulnerabilities in what is called; where their database cannot be reached, it says so
+# make notices THIRD_PARTY_NOTICES.md, of what is linked; fails for a licence that asks for more than to be passed on
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := build
@@ -30,7 +34,7 @@ LONG = $$(awk '/^func Test/ { name = $$2; sub(/\(.*/, "", name) } /$(LEFT_OUT)/ 
 LONG_PACKAGES = $$(find connector -name '*_test.go' | xargs grep -lE '$(LEFT_OUT)' | xargs -n1 dirname | sort -u | sed 's,^,./,')
 LEFT_OUT := connectortest\.(Long|Run)\(t|testing\.Short\(\)
 
-.PHONY: build demo test terraform analyze lint fuzz bench cost scale chaos soak outage live-check compiler browser
+.PHONY: build demo test terraform analyze lint fuzz bench cost scale chaos soak outage live-check compiler browser release sbom vuln notices
 
 build: compiler
 	@go build -o bin/vitalsink ./connector/cmd/vitalsink
@@ -43,6 +47,8 @@ demo: build
 # the output.
 test: analyze lint terraform fuzz
 	@./tools/browser --optional
+	@./tools/licences
+	@./tools/vuln 120
 	@CGO_ENABLED=0 go build -o /dev/null ./connector/cmd/vitalsink
 	go -C tools/performance test ./...
 	go test -race -short -shuffle=on -timeout=30m $(PSTEST) ./...
@@ -59,7 +65,7 @@ terraform:
 
 lint: $(LINT) compiler
 	$(LINT) run ./...
-	@cd tools/performance && CGO_ENABLED=0 ../../$(LINT) run ./...
+	@for tool in performance shipping; do (cd tools/$$tool && CGO_ENABLED=0 ../../$(LINT) run ./...) || exit 1; done
 
 fuzz: compiler
 	@for target in $$(grep -rlE '^func Fuzz' --include='*_test.go' . | xargs -n1 dirname | sort -u); do \
@@ -107,3 +113,21 @@ compiler:
 
 browser:
 	@./tools/browser
+
+release:
+	@rm -rf bin/release && mkdir -p bin/release
+	GOARCH=amd64 tools/static bin/release/vitalsink-linux-amd64 $(VERSION)
+	GOARCH=arm64 tools/static bin/release/vitalsink-linux-arm64 $(VERSION)
+	@cp LICENSE THIRD_PARTY_NOTICES.md bin/release
+	@cd bin/release && sha256sum * >SHA256SUMS && cat SHA256SUMS
+
+sbom:
+	@for binary in bin/release/vitalsink-linux-amd64 bin/release/vitalsink-linux-arm64; do tools/sbom $$binary || exit 1; done
+
+vuln:
+	@tools/vuln
+
+notices:
+	@tools/licences
+	CGO_ENABLED=0 go -C tools/shipping run ./notices >THIRD_PARTY_NOTICES.tmp
+	@mv THIRD_PARTY_NOTICES.tmp THIRD_PARTY_NOTICES.md

@@ -14,6 +14,9 @@ import (
 // ErrNoDuckDB says that the binary was built without cgo.
 var ErrNoDuckDB = errors.New("this vitalsink was built without DuckDB (CGO_ENABLED=0); build it with a C++ compiler and CGO_ENABLED=1")
 
+// Version is empty: there is no DuckDB.
+func Version() string { return "" }
+
 // Warehouse stands for the one that is not there.
 type Warehouse struct{ connector.Warehouse }
 
