@@ -113,7 +113,7 @@ func (s *State) folding() []Condition {
 		all = append(all, Condition{Failing, fmt.Sprintf("%s of a newer catalogue wait", number(f.NewerBatches, "batch", "batches")), "",
 			"Another process has a newer vitalsink: bring this one up to it."})
 	}
-	if table, late := s.latest(); table != "" {
+	if table, late := s.latest(); table != "" && f.Failing == nil { // else it is said why
 		all = append(all, Condition{Behind, fmt.Sprintf("Behind: %s has batches that wait for %s", table, span(late)), "",
 			"Folds do not keep up, or one is at work. If it lasts, see below how long merges take, and give them more memory, or fold more often."})
 	}
