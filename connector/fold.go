@@ -41,9 +41,12 @@ type Folder struct {
 	// Metrics are told what happens. Optional.
 	Metrics *Metrics
 
-	mu   sync.Mutex
-	sum  Folded // of all folds
-	seen map[string]Seen
+	mu       sync.Mutex
+	sum      Folded // of all folds
+	seen     map[string]Seen
+	lookedAt time.Time
+	recent   []Merged
+	failure  Failure
 }
 
 // Seen is how far a table is behind, as its folder last saw it.
@@ -54,6 +57,16 @@ type Seen struct {
 	// Newest is when the newest batch was appended that this folder merged;
 	// zero if it has merged none.
 	Newest time.Time
+	// Waiting are the batches that are not merged; of a lane without any there
+	// is nothing. Not to be changed.
+	Waiting map[Lane]Waiting
+}
+
+// Waiting are batches of one table and lane that are not merged, as far as the
+// warehouse named them.
+type Waiting struct {
+	Batches, Rows int
+	Oldest        time.Time // when the oldest was appended
 }
 
 // Folded is what a fold did.
@@ -73,6 +86,16 @@ type Folded struct {
 // warehouse is unavailable or not set up stays as it is; the other tables are
 // folded. The error is ErrFenced if other folders kept being faster.
 func (f *Folder) Fold(ctx context.Context, lanes ...Lane) (Folded, error) {
+	done, err := f.fold(ctx, lanes)
+	if err == nil || ctx.Err() == nil { // else it had to stop
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.failure = f.failure.failed(err, now())
+	}
+	return done, err
+}
+
+func (f *Folder) fold(ctx context.Context, lanes []Lane) (Folded, error) {
 	g := &folding{
 		Folder: f, lanes: lanes, done: Folded{Tables: map[string]MergeBooks{}}, began: now(), left: map[string]bool{},
 		failed: map[string]error{}, failures: map[string]int{}, most: map[string]int{},
@@ -202,6 +225,10 @@ func (g *folding) merge(ctx context.Context, m *Merge) (MergeBooks, error) {
 		defer g.mu.Unlock()
 		g.sum.add(m.Table.Name, books)
 		g.merged(m)
+		g.recent = keep(g.recent, Merged{
+			ID: m.ID, Table: m.Table.Name, Lane: m.Batches[0].Lane, Batches: len(m.Batches),
+			MergedAt: m.MergedAt, Took: time.Since(began), Books: books,
+		})
 	}
 	return books, err
 }
@@ -210,6 +237,7 @@ func (g *folding) merge(ctx context.Context, m *Merge) (MergeBooks, error) {
 func (f *Folder) saw(pending []Registered) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.lookedAt = now()
 	before := f.seen
 	f.seen = map[string]Seen{}
 	for table, s := range before {
@@ -218,10 +246,16 @@ func (f *Folder) saw(pending []Registered) {
 		}
 	}
 	for _, b := range pending {
-		if s := f.seen[b.Table]; s.Oldest.IsZero() {
-			s.Oldest = b.AppendedAt
+		s := f.seen[b.Table]
+		if s.Oldest.IsZero() {
+			s.Oldest, s.Waiting = b.AppendedAt, map[Lane]Waiting{}
 			f.seen[b.Table] = s
 		}
+		w := s.Waiting[b.Lane]
+		if w.Batches == 0 {
+			w.Oldest = b.AppendedAt
+		}
+		s.Waiting[b.Lane] = Waiting{w.Batches + 1, w.Rows + b.Rows, w.Oldest}
 	}
 }
 

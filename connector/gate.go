@@ -12,6 +12,7 @@ type gate struct {
 
 	mu      sync.Mutex
 	since   time.Time     // when it was shut; zero while it is open
+	why     error         // the last reason to shut it
 	changed chan struct{} // closed when it is next opened or shut
 }
 
@@ -22,6 +23,13 @@ func (g *gate) state() (since time.Time, changed <-chan struct{}) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.since, g.changed
+}
+
+// failure is what keeps the gate shut.
+func (g *gate) failure() Failure {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return Failure{g.since, g.why}
 }
 
 // pass is the channel while the gate is open; from a nil one nothing comes.
@@ -36,6 +44,7 @@ func (g *gate) pass(messages <-chan *Message) (open <-chan *Message, changed <-c
 func (g *gate) shut(why error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	g.why = why
 	if g.since.IsZero() {
 		g.since = time.Now()
 		g.log.Warn("the warehouse fails: receiving is paused until it works again; nothing is lost, what is in hand is tried again", "error", why)
@@ -48,7 +57,7 @@ func (g *gate) open() {
 	defer g.mu.Unlock()
 	if !g.since.IsZero() {
 		g.log.Warn("the warehouse works again: receiving goes on", "paused", time.Since(g.since).Round(time.Second))
-		g.since = time.Time{}
+		g.since, g.why = time.Time{}, nil
 		g.turn()
 	}
 }

@@ -11,9 +11,9 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// lateBeats is how many beats of the fold the late lane waits for the next of
+// LateBeats is how many beats of the fold the late lane waits for the next of
 // its own: what it touches is old and wide, and nobody waits for it.
-const lateBeats = 10
+const LateBeats = 10
 
 // Service is ingest and fold side by side, for as long as it is let. It keeps
 // nothing: what is pending is read from the warehouse.
@@ -95,7 +95,7 @@ func (s *Service) foldLoop(ctx, late context.Context) {
 	var failing lasting
 	for beat := 0; ; beat++ {
 		lanes := []Lane{Recent}
-		if beat%lateBeats == 0 {
+		if beat%LateBeats == 0 {
 			lanes = []Lane{Recent, Late}
 		}
 		if _, err := s.Folder.Fold(late, lanes...); ctx.Err() == nil {

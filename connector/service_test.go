@@ -43,12 +43,21 @@ func TestPause(t *testing.T) {
 		if in.Paused().IsZero() {
 			t.Error("it does not say that it is paused")
 		}
+		if f := in.Failure(); !f.Since.Equal(in.Paused()) || !errors.Is(f.Err, errBoom) {
+			t.Errorf("it is paused since %s, and fails since %s: %v", in.Paused(), f.Since, f.Err)
+		}
 		if a, n, taken := d.acked.Load(), d.nacked.Load(), d.refused.Load(); a+n+taken != 0 {
 			t.Errorf("while the warehouse fails: acked %d, nacked %d, refused %d", a, n, taken)
 		}
 		down.Store(false)
 		if err := <-ended; err != nil {
 			t.Fatal(err)
+		}
+		if f := in.Failure(); f.Err != nil {
+			t.Errorf("when it works again it fails: %v", f.Err)
+		}
+		if last := in.Recent(); len(last) != 20 || last[19].Books.Messages != 1 || last[0].AppendedAt.After(last[19].AppendedAt) {
+			t.Errorf("of 200 batches %d are kept: %+v", len(last), last)
 		}
 		if d.acked.Load() != 200 || d.nacked.Load() != 0 || d.settledTwice.Load() != 0 || !in.Paused().IsZero() {
 			t.Errorf("acked %d, nacked %d, twice %d, paused since %v; want 200, 0, 0, never",

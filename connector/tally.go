@@ -21,6 +21,7 @@ type Landed struct {
 type tally struct {
 	mu     sync.Mutex
 	landed Landed
+	recent []Committed
 }
 
 func (t *tally) add(b *Batch, reasons map[transforms.Reason]int) {
@@ -31,6 +32,7 @@ func (t *tally) add(b *Batch, reasons map[transforms.Reason]int) {
 		l.Tables, l.Quarantined = map[string]Books{}, map[transforms.Reason]int{}
 	}
 	l.Batches++
+	t.recent = keep(t.recent, Committed{ID: b.ID, Table: b.Table.Name, Lane: b.Lane, AppendedAt: b.AppendedAt, Books: b.Books})
 	sum := l.Tables[b.Table.Name]
 	sum.Add(b.Books)
 	l.Tables[b.Table.Name] = sum

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/apache/arrow/go/v17/arrow/memory"
+	"github.com/google/go-cmp/cmp"
 
 	"vitalsink/connector"
 	"vitalsink/schemas"
@@ -75,6 +76,31 @@ func (s *suite) tombstone(t *testing.T) {
 	if rows := w.View(t, "sleep"); len(rows) != 1 {
 		t.Errorf("a newer version did not bring the row back")
 	}
+}
+
+// tableRows: each versioned table is counted, with its tombstones, and nothing
+// else is.
+func (s *suite) tableRows(t *testing.T) {
+	w := s.open(t)
+	want := map[string]int64{}
+	for _, table := range s.catalogue.Versioned() {
+		want[table.Name] = 0
+	}
+	count := func(when string) {
+		t.Helper()
+		got, err := w.TableRows(t.Context())
+		if diff := cmp.Diff(want, got); err != nil || diff != "" {
+			t.Errorf("%s: %v, -want +got:\n%s", when, err, diff)
+		}
+	}
+	s.ingest(t, w, 10, sleepMessage("m1", noon, "80", "", ""), heartrates("h1", noon, 60, noon, noon.Add(time.Minute)))
+	count("what is only in the log")
+	s.fold(t, w)
+	want["sleep"], want[schemas.TimeseriesTable] = 1, 2
+	count("folded")
+	s.ingest(t, w, 1, s.deletion(t, "sleep", "user_id", "u1", "id", "s1"))
+	s.fold(t, w)
+	count("deleted")
 }
 
 // deletion deletes a row of a table an hour after noon; its key is names and

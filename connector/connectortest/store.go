@@ -16,6 +16,8 @@ type Store interface {
 	notices
 	inspections
 	erasures
+	// TableRows counts the rows of each versioned table, tombstones too.
+	TableRows(ctx context.Context) (map[string]int64, error)
 	// Latest are the rows of a versioned table, tombstones too, values as
 	// Text gives them.
 	Latest(t testing.TB, table string) []Row

@@ -38,6 +38,7 @@ func Run(t *testing.T, open func(t testing.TB) Store) {
 		"late sample":                      s.lateSample,
 		"wide batch":                       s.wideBatch,
 		"tombstone":                        s.tombstone,
+		"rows of tables":                   s.tableRows,
 		"notices":                          s.notices,
 		"leftovers":                        s.leftovers,
 		"fetched by hand":                  s.fetchedByHand,

@@ -16,7 +16,7 @@ func (s *store) pending(ctx context.Context) (*connector.Pending, error) {
 	s.folding.Lock()
 	defer s.folding.Unlock()
 	p := &connector.Pending{Fences: map[string]int64{}}
-	err := s.each(ctx, "fences.sql", s.fenceNames(), func(rows *sql.Rows) error {
+	err := s.each(ctx, "fences.sql", versionedNames(s.catalogue), func(rows *sql.Rows) error {
 		var table string
 		var n int64
 		err := rows.Scan(&table, &n)

@@ -88,6 +88,9 @@ func (w *Warehouse) RemoveDuplicates(context.Context, *schemas.Table, []time.Tim
 	return 0, ErrNoDuckDB
 }
 
+// TableRows returns ErrNoDuckDB.
+func (w *Warehouse) TableRows(context.Context) (map[string]int64, error) { return nil, ErrNoDuckDB }
+
 // Record returns ErrNoDuckDB.
 func (w *Warehouse) Record(context.Context, []connector.Finding) error { return ErrNoDuckDB }
 

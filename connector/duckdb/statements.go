@@ -113,9 +113,9 @@ func (s *store) viewStatement(v schemas.View) (string, error) {
 	}{v, v.Table.Kind == schemas.Versioned})
 }
 
-// fenceNames are the tables whose fences fences.sql reads.
-func (s *store) fenceNames() (names struct{ Tables []string }) {
-	for _, t := range s.catalogue.Versioned() {
+// versionedNames are the tables that fences.sql and table_rows.sql look at.
+func versionedNames(c *schemas.Catalogue) (names struct{ Tables []string }) {
+	for _, t := range c.Versioned() {
 		names.Tables = append(names.Tables, t.Name)
 	}
 	return names

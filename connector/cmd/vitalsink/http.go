@@ -17,11 +17,12 @@ import (
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 
 	"vitalsink/connector"
+	"vitalsink/connector/status"
 )
 
 // httpFlag opens a window on a running service.
 type httpFlag struct {
-	HTTP string `name:"http" placeholder:"HOST:PORT" help:"Serve /healthz, /readyz and /metrics (Prometheus) here, such as 127.0.0.1:9090. Default: nowhere."`
+	HTTP string `name:"http" placeholder:"HOST:PORT" help:"Serve the status page / (and /status.json), /healthz, /readyz and /metrics (Prometheus) here, such as 127.0.0.1:9090. Default: nowhere."`
 }
 
 // listen takes the address; nil if there is none.
@@ -43,27 +44,31 @@ func listen(ctx context.Context, flag, address string) (net.Listener, error) {
 // window shows a service over HTTP.
 type window struct {
 	registry *prometheus.Registry
-	provider *sdkmetric.MeterProvider
+	provider *sdkmetric.MeterProvider // nil if nothing is measured
+	board    *board
 	server   *http.Server
 	ended    chan error
 }
 
-// show measures the service, and serves on the listener until close. Without
-// one it does nothing.
-func show(listener net.Listener, s *connector.Service, d *lookout, log *slog.Logger) (*window, error) {
+// show measures the service, if there is one, and serves on the listener until
+// close. Without a listener it does nothing.
+func show(listener net.Listener, of watched, log *slog.Logger) (*window, error) {
 	if listener == nil {
 		return nil, nil
 	}
 	w := &window{registry: prometheus.NewRegistry(), ended: make(chan error, 1)}
-	if err := w.measure(s); err != nil {
-		return nil, fmt.Errorf("measure: %w", err)
+	if of.service != nil {
+		if err := w.measure(of.service); err != nil {
+			return nil, fmt.Errorf("measure: %w", err)
+		}
 	}
+	w.board = newBoard(of, log)
 	w.server = &http.Server{
-		Handler: w.routes(s.Ingest, d), ReadTimeout: 5 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: time.Minute,
+		Handler: w.routes(of.ready), ReadTimeout: 5 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: time.Minute,
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
 	go func() { w.ended <- w.server.Serve(listener) }()
-	log.Info("serving /healthz, /readyz and /metrics", "address", listener.Addr().String())
+	log.Info("serving /, /status.json, /healthz, /readyz and /metrics", "address", listener.Addr().String())
 	return w, nil
 }
 
@@ -88,21 +93,20 @@ func (w *window) measure(s *connector.Service) error {
 	return err
 }
 
-func (w *window) routes(in *connector.Ingest, d *lookout) http.Handler {
+func (w *window) routes(ready func() error) http.Handler {
 	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", w.board.serve("text/html; charset=utf-8", status.HTML))
+	mux.HandleFunc("GET /status.json", w.board.serve("application/json", status.JSON))
 	mux.Handle("GET /metrics", promhttp.HandlerFor(w.registry, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /healthz", func(rw http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(rw, "ok\n")
 	})
 	mux.HandleFunc("GET /readyz", func(rw http.ResponseWriter, _ *http.Request) {
-		switch err := working(in); {
-		case err != nil:
+		if err := ready(); err != nil {
 			http.Error(rw, err.Error(), http.StatusServiceUnavailable)
-		case d.lost.Load():
-			http.Error(rw, "Pub/Sub is out of reach", http.StatusServiceUnavailable)
-		default:
-			_, _ = io.WriteString(rw, "ok\n")
+			return
 		}
+		_, _ = io.WriteString(rw, "ok\n")
 	})
 	return mux
 }
@@ -123,6 +127,10 @@ func (w *window) close() error {
 	err := w.server.Close()
 	if serveErr := <-w.ended; !errors.Is(serveErr, http.ErrServerClosed) {
 		err = errors.Join(err, serveErr)
+	}
+	w.board.stop()
+	if w.provider == nil {
+		return err
 	}
 	return errors.Join(err, w.provider.Shutdown(context.Background()))
 }

@@ -19,7 +19,7 @@ const lookEvery = 30 * time.Second
 type lookout struct {
 	at    interface{ Check(context.Context) error }
 	log   *slog.Logger
-	lost  atomic.Bool
+	lost  atomic.Pointer[time.Time] // since when it cannot; nil if it can
 	stop  context.CancelFunc
 	ended chan struct{}
 }
@@ -91,12 +91,24 @@ func (d *lookout) look(ctx context.Context) {
 // report says when Pub/Sub gets out of reach, and when it is back.
 func (d *lookout) report(err error) {
 	lost := errors.Is(err, pubsub.ErrOutOfReach) || errors.Is(err, pubsub.ErrNoTopic) || errors.Is(err, pubsub.ErrNotAllowed)
-	switch was := d.lost.Swap(lost); {
+	was := d.lost.Load() != nil
+	switch {
 	case lost && !was:
+		now := time.Now()
+		d.lost.Store(&now)
 		d.log.Warn("Pub/Sub cannot be used; look at the network, at PUBSUB_EMULATOR_HOST if it is set, and at Google's status page", "error", err)
 	case was && !lost:
+		d.lost.Store(nil)
 		d.log.Warn("Pub/Sub can be reached again")
 	}
+}
+
+// reached tells that Pub/Sub is out of reach.
+func (d *lookout) reached() error {
+	if d.lost.Load() != nil {
+		return errors.New("Pub/Sub is out of reach") //nolint:staticcheck // a name begins it
+	}
+	return nil
 }
 
 func (d *lookout) close() {

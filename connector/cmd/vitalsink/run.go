@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -121,7 +122,10 @@ func (c *runCommand) run(ctx context.Context, std streams, log *slog.Logger, sub
 			service.Folder.MaxRows = *c.FoldRows
 		}
 	}
-	view, err := show(listener, service, lookout, log)
+	view, err := show(listener, watched{
+		command: "run", source: c.Source, destination: c.Warehouse, catalogue: catalogue, service: service, lookout: lookout,
+		ready: func() error { return cmp.Or(working(service.Ingest), lookout.reached()) },
+	}, log)
 	if err != nil {
 		return err
 	}

@@ -17,6 +17,7 @@ import (
 	"vitalsink/connector"
 	"vitalsink/connector/pubsub"
 	"vitalsink/connector/webhook"
+	"vitalsink/schemas"
 )
 
 const (
@@ -35,6 +36,7 @@ var plainPath = regexp.MustCompile(`^(/[A-Za-z0-9._~-]+)+$`)
 
 type webhookCommand struct {
 	memoryFlag
+	httpFlag
 	Listen     string `default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Where to listen, without TLS: Svix wants https, so put a proxy or Cloud Run in front. Default ${default}."`
 	Topic      string `placeholder:"URL" help:"Where to publish: pubsub://PROJECT/TOPIC. PUBSUB_EMULATOR_HOST is honoured. This or --warehouse."`
 	Warehouse  string `placeholder:"URL" help:"Append here instead, and fold every 30s: duckdb://PATH. This or --topic."`
@@ -75,13 +77,26 @@ func (c *webhookCommand) Run(ctx context.Context, log *slog.Logger) error {
 		return err
 	}
 	defer func() { _ = listener.Close() }() // the server may have closed it
-	err = way(ctx, door, listener)
+	status, err := c.listen(ctx)
+	if err != nil {
+		return err
+	}
+	if status != nil {
+		defer func() { _ = status.Close() }()
+	}
+	err = way(ctx, endpoint{door, listener, status})
 	log.Info("stopped", "taken", door.Taken(), "refused", door.Refused())
 	return err
 }
 
+// endpoint is a door, and where it and --http listen.
+type endpoint struct {
+	*webhook.Door
+	listener, status net.Listener // status is nil without --http
+}
+
 // way is what the flags say of where events go.
-func (c *webhookCommand) way(log *slog.Logger) (func(context.Context, *webhook.Door, net.Listener) error, error) {
+func (c *webhookCommand) way(log *slog.Logger) (func(context.Context, endpoint) error, error) {
 	switch {
 	case c.Topic == "" && c.Warehouse == "":
 		return nil, usage{errors.New("give --topic pubsub://PROJECT/TOPIC, or --warehouse duckdb://PATH")}
@@ -90,8 +105,8 @@ func (c *webhookCommand) way(log *slog.Logger) (func(context.Context, *webhook.D
 	case c.Topic != "":
 		project, name, topicErr := parseResource("topic", "TOPIC", c.Topic)
 		memory, memoryErr := c.shares(location{project: project}) // DuckDB gets nothing
-		return func(ctx context.Context, door *webhook.Door, listener net.Listener) error {
-			return c.toTopic(ctx, log, door, listener, project, name, memory)
+		return func(ctx context.Context, door endpoint) error {
+			return c.toTopic(ctx, log, door, project, name, memory)
 		}, errors.Join(topicErr, memoryErr)
 	}
 	into, locationErr := warehouseFlag{c.Warehouse}.location()
@@ -99,8 +114,8 @@ func (c *webhookCommand) way(log *slog.Logger) (func(context.Context, *webhook.D
 		locationErr = usage{fmt.Errorf("--warehouse %s: BigQuery takes too few appends for senders to wait for each; give --topic, and let run do it", c.Warehouse)}
 	}
 	memory, memoryErr := c.shares(into)
-	return func(ctx context.Context, door *webhook.Door, listener net.Listener) error {
-		return c.toWarehouse(ctx, log, door, listener, storage{location: into, memory: memory.warehouse, log: log}, memory)
+	return func(ctx context.Context, door endpoint) error {
+		return c.toWarehouse(ctx, log, door, storage{location: into, memory: memory.warehouse, log: log}, memory)
 	}, errors.Join(locationErr, memoryErr)
 }
 
@@ -130,7 +145,11 @@ func (c *webhookCommand) door(log *slog.Logger) (*webhook.Door, error) {
 }
 
 // toTopic publishes until ctx is done.
-func (c *webhookCommand) toTopic(ctx context.Context, log *slog.Logger, door *webhook.Door, listener net.Listener, project, name string, memory shares) (err error) {
+func (c *webhookCommand) toTopic(ctx context.Context, log *slog.Logger, door endpoint, project, name string, memory shares) (err error) {
+	catalogue, err := schemas.Load()
+	if err != nil {
+		return err
+	}
 	topic, err := pubsub.NewTopic(ctx, project, name, int(memory.waiting))
 	if err != nil {
 		return err
@@ -143,18 +162,25 @@ func (c *webhookCommand) toTopic(ctx context.Context, log *slog.Logger, door *we
 	defer lookout.close()
 	door.Publisher, door.MaxHeld = topic, memory.held
 	door.Ready = func() error {
-		if lookout.lost.Load() {
+		if lookout.lost.Load() != nil {
 			return errors.New("nothing can be published")
 		}
 		return nil
 	}
-	log.Info("listening", "address", listener.Addr().String(), "path", c.Path, "topic", c.Topic)
-	return door.Serve(ctx, listener)
+	log.Info("listening", "address", door.listener.Addr().String(), "path", c.Path, "topic", c.Topic)
+	view, err := show(door.status, watched{
+		command: "webhook", source: "webhooks at " + c.Path, destination: c.Topic, catalogue: catalogue, door: door.Door, lookout: lookout, ready: door.Ready,
+	}, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, view.close()) }()
+	return door.Serve(ctx, door.listener)
 }
 
 // toWarehouse appends and folds until ctx is done, and then what the door has
 // taken until it is shut.
-func (c *webhookCommand) toWarehouse(ctx context.Context, log *slog.Logger, door *webhook.Door, listener net.Listener, into storage, memory shares) (err error) {
+func (c *webhookCommand) toWarehouse(ctx context.Context, log *slog.Logger, door endpoint, into storage, memory shares) (err error) {
 	catalogue, warehouse, err := into.open(ctx)
 	if err != nil {
 		return err
@@ -172,13 +198,20 @@ func (c *webhookCommand) toWarehouse(ctx context.Context, log *slog.Logger, door
 	}
 	door.Publisher, door.MaxHeld = inlet, memory.waiting
 	door.Ready = func() error { return working(service.Ingest) }
-	log.Info("listening", "address", listener.Addr().String(), "path", c.Path, "warehouse", c.Warehouse)
+	log.Info("listening", "address", door.listener.Addr().String(), "path", c.Path, "warehouse", c.Warehouse)
+	view, err := show(door.status, watched{
+		command: "webhook", source: "webhooks at " + c.Path, destination: c.Warehouse, catalogue: catalogue, service: service, door: door.Door, ready: door.Ready,
+	}, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, view.close()) }()
 	behind, shut := context.WithCancel(context.WithoutCancel(ctx))
 	defer shut()
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
 		defer shut()
-		return door.Serve(gctx, listener)
+		return door.Serve(gctx, door.listener)
 	})
 	g.Go(func() error { return service.Run(behind) })
 	return g.Wait()
