@@ -149,7 +149,7 @@ func demoInDuckDB(ctx context.Context, std streams, d *demoRun, path string) (er
 	if err != nil {
 		return err
 	}
-	d.warehouse, d.merges = warehouse, 1
+	d.warehouse, d.merges, d.into = warehouse, 1, "duckdb://"+path
 	if err := errors.Join(d.run(ctx, std), warehouse.Close()); err != nil {
 		return err
 	}
@@ -193,6 +193,7 @@ type demoRun struct {
 	warehouse connector.Warehouse
 	merges    int    // at once
 	via       string // the door
+	into      string // what the warehouse is
 
 	population synth.Population
 	lasts      time.Duration // 0 for as long as there are messages
@@ -219,7 +220,10 @@ func (d *demoRun) run(ctx context.Context, std streams) error {
 		Folder:       &connector.Folder{Warehouse: d.warehouse, Catalogue: d.catalogue, Log: d.log, Merges: d.merges},
 		FoldInterval: 2 * time.Second, Log: d.log, Connect: d.connect,
 	}
-	view, err := show(d.listener, d.service, &lookout{}, d.log)
+	view, err := show(d.listener, watched{
+		command: "demo", source: "generated messages, by way of " + d.via, destination: d.into, catalogue: d.catalogue, service: d.service,
+		ready: func() error { return working(d.service.Ingest) },
+	}, d.log)
 	if err != nil {
 		return err
 	}

@@ -67,7 +67,7 @@ func demoInBigQuery(ctx context.Context, std streams, d *demoRun) (err error) {
 		return err
 	}
 	before := len(server.Jobs())
-	d.warehouse, d.merges = warehouse, bigMerges
+	d.warehouse, d.merges, d.into = warehouse, bigMerges, "a stand-in for BigQuery"
 	if err := errors.Join(d.run(ctx, std), warehouse.Close()); err != nil {
 		return err
 	}

@@ -3,7 +3,6 @@
 package main
 
 import (
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -42,21 +41,24 @@ func TestNight(t *testing.T) {
 			return p.received(t) >= before+int64(more) && p.received(t) > 0 || time.Since(began) > 4*time.Minute
 		})
 	}
-	says := func(what string, status int, lines ...string) {
+	// The page, and the log, have to say all of it.
+	says := func(page, log []string) {
 		t.Helper()
-		await(t, what, func() bool { got, _ := p.get(t, "/readyz"); return got == status })
-		for _, line := range lines {
-			await(t, line, func() bool { return strings.Contains(p.wrote.String(), line) })
+		for _, line := range page {
+			await(t, "the page to say "+line, func() bool { _, html := p.get(t, "/"); return strings.Contains(html, line) })
+		}
+		for _, line := range log {
+			await(t, "the log to say "+line, func() bool { return strings.Contains(p.wrote.String(), line) })
 		}
 	}
-	says("the service", http.StatusOK)
+	says([]string{"It works"}, nil)
 	landed(50)
 
 	disk.Fill(t, 0)
-	says("the pause", http.StatusServiceUnavailable, "the warehouse fails", "No space left on device")
+	says([]string{"Paused for", "No space left on device", "Mend what is named: a disk that is full"}, []string{"the warehouse fails", "No space left on device"})
 
 	disk.Free(t)
-	says("the end of the pause", http.StatusOK, "the warehouse works again")
+	says([]string{"It works"}, []string{"the warehouse works again"})
 	landed(50)
 
 	if err := p.Process.Signal(syscall.SIGINT); err != nil {
