@@ -106,7 +106,7 @@ func (d *lookout) report(err error) {
 // reached tells that Pub/Sub is out of reach.
 func (d *lookout) reached() error {
 	if d.lost.Load() != nil {
-		return errors.New("Pub/Sub is out of reach") //nolint:staticcheck // a name begins it
+		return errors.New("Pub/Sub is out of reach")
 	}
 	return nil
 }
