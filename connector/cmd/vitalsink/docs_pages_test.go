@@ -9,8 +9,13 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
+	"time"
 
 	"github.com/alecthomas/kong"
+
+	"vitalsink/schemas"
+	"vitalsink/transforms"
 )
 
 const repository = "../../.."
@@ -280,6 +285,78 @@ func TestLinks(t *testing.T) {
 	}
 	if followed < 60 {
 		t.Errorf("only %d links were found", followed)
+	}
+}
+
+// TestNamesOfThings: files that pages name are there, and so are tests.
+func TestNamesOfThings(t *testing.T) {
+	place := regexp.MustCompile("`((?:connector|schemas|transforms|tools|terraform|testdata)/[a-z0-9_/.-]*)`")
+	test := regexp.MustCompile("`((?:Test|Fuzz|Benchmark)[A-Z][A-Za-z0-9]*)`")
+	var tests strings.Builder
+	for _, pattern := range []string{"schemas", "transforms", "connector", "connector/*", "connector/*/*", "tools/*"} {
+		files, err := filepath.Glob(filepath.Join(repository, pattern, "*.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			tests.Write(text)
+		}
+	}
+	named := 0
+	for page, text := range pages(t) {
+		for _, m := range place.FindAllStringSubmatch(text, -1) {
+			named++
+			if _, err := os.Stat(filepath.Join(repository, m[1])); err != nil {
+				t.Errorf("%s: %s is not there", page, m[1])
+			}
+		}
+		for _, m := range test.FindAllStringSubmatch(text, -1) {
+			named++
+			if !strings.Contains(tests.String(), "func "+m[1]+"(") {
+				t.Errorf("%s: there is no test %s", page, m[1])
+			}
+		}
+	}
+	if named < 150 {
+		t.Errorf("only %d names were found", named)
+	}
+}
+
+// TestWalkThrough: the table that ARCHITECTURE.md adds is one, and its first
+// event becomes a row of it.
+func TestWalkThrough(t *testing.T) {
+	page := pages(t)["ARCHITECTURE.md"]
+	_, rest, _ := strings.Cut(page, "```yaml\n")
+	declared, rest, _ := strings.Cut(rest, "```")
+	event := regexp.MustCompile(`\{"event_type".*\}`).FindString(rest)
+	folder := fstest.MapFS{"hydration.yaml": {Data: []byte(regexp.MustCompile(`(?m)^   `).ReplaceAllString(declared, ""))}}
+	files, err := filepath.Glob(filepath.Join(repository, "schemas", "*.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		folder[filepath.Base(file)] = &fstest.MapFile{Data: text}
+	}
+	catalogue, err := schemas.LoadFS(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	decoder, err := transforms.NewDecoder(catalogue)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := transforms.NewMessage("walk", "daily.data.hydration.created", time.Date(2026, 5, 2, 0, 0, 0, 0, time.UTC), []byte(event))
+	d := decoder.Decode(&m)
+	if d.Outcome != transforms.Landed || d.Table.Name != "hydration" {
+		t.Errorf("the event is %v: %v", d.Outcome, d.Refusals())
 	}
 }
 
