@@ -26,7 +26,7 @@ import (
 // make, which would run itself.
 func TestCommandsRun(t *testing.T) {
 	connectortest.Long(t)
-	a := newAudited(t, 2, 2)
+	a := newAudited(t, 1, 1)
 	person := a.people[0].ID
 	bigQuery := newEmptyBigQuery(t)
 	env := append(os.Environ(), "GORACE="+quickExit(),
@@ -81,7 +81,7 @@ func TestCommandsRun(t *testing.T) {
 
 // standsFor are what stands for something else on pages, and what would take
 // minutes.
-var standsFor = strings.NewReplacer("--message ID", "--message 17", "--users 100 ", "--users 2 ")
+var standsFor = strings.NewReplacer("--message ID", "--message 17", "--users 100 --days 7 ", "--users 1 --days 1 ", "--users 2 --days 2 ", "--users 1 --days 1 ")
 
 // runnable tells whether a line is one of ours that needs nothing that a test
 // has not.

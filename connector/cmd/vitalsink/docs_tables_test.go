@@ -101,7 +101,8 @@ Every table, column and view, as the catalogue (` + "`schemas/*.yaml`, version %
   and tombstones, in ` + "`health_store`" + `. In a DuckDB file that is ` + "`main` and `store`" + `: leave ` + "`health.`" + ` out, and each example below runs there, too.
 * **NULL** means that nobody said it: the source does not measure it, or left it out. It is never zero. A value that does not fit its
   column is NULL there and stands, as it came, in ` + "`_extra`" + `. Where a column is never NULL, what stands for nothing is in its description.
-* **Units** are those of the column, whatever provider the value came from. Of series each row says its unit too.
+* **Units** are those that Junction documents for the column, whatever provider a value came from; nothing is converted here. Of series
+  each row says, too, what unit its event named.
 * **Times** are UTC. A ` + "`timezone_offset`" + ` is in seconds, east positive; [local days](faq.md#how-do-i-get-local-days) need it.
 * **The latest version of a row** is the one with the greatest ` + "`_version`" + `. ` + "`created_at`" + ` of a summary is the earliest that any version said.
 * BigQuery reads whole days: bound the column that a table is partitioned by. ` + "`timeseries`" + ` and its views demand it, if
