@@ -13,7 +13,8 @@
 //
 // What is checked are the golden statements (golden is a link to
 // testdata/sql/bigquery), which connector/bigquery keeps equal to what it
-// sends. The tables are those of package schemas.
+// sends, and the statements that our pages show (pages has links to them). The
+// tables are those of package schemas.
 //
 //	catalogue.go  tables and views, as the analyzer knows them
 //	language.go   what BigQuery understands; parameters and system variables

@@ -86,3 +86,31 @@ func TestLimitsAreTrue(t *testing.T) {
 		}
 	}
 }
+
+// TestLogLinesArePaged: docs/operate.md says what each line of level WARN and
+// ERROR asks for; of a line its beginning stands there.
+func TestLogLinesArePaged(t *testing.T) {
+	page, found := mustDoc(t, "operate.md"), 0
+	logged := regexp.MustCompile(`(?i:\blog|\br)\.(Warn|Error|warn)\(\s*"([^";:]+)`)
+	err := filepath.WalkDir("../..", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") || strings.Contains(filepath.Dir(path), "test") {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		for _, m := range logged.FindAllStringSubmatch(string(text), -1) {
+			found++
+			begin, _, _ := strings.Cut(m[2], ",")
+			cell := "| `" + begin
+			if level := strings.ToUpper(m[1]); !regexp.MustCompile(regexp.QuoteMeta(cell) + "[^`]*` \\| " + level).MatchString(page) {
+				t.Errorf("docs/operate.md has no line about the %s %q (%s)", level, begin, path)
+			}
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if found < 30 {
+		t.Errorf("only %d lines were found", found)
+	}
+}
