@@ -245,9 +245,6 @@ func TestNotices(t *testing.T) {
 	slices.Sort(modules)
 	modules = slices.Compact(modules)
 	for _, line := range modules {
-		if line == "" {
-			continue
-		}
 		m := strings.Fields(line)
 		if !strings.Contains(page, fmt.Sprintf("\n| %s | %s |\n", m[0], m[1])) {
 			t.Errorf("%s %s is missing: make notices", m[0], m[1])
@@ -270,7 +267,7 @@ func TestNotices(t *testing.T) {
 			t.Errorf("%s has no licence", m[0])
 		}
 	}
-	if rows := strings.Count(page, "\n| "); len(modules) < 50 || rows != len(modules)-1+2 {
+	if rows := strings.Count(page, "\n| "); len(modules) < 50 || rows != len(modules)+2 { // the head, and Go's library
 		t.Errorf("%d modules are linked, and the page has %d rows", len(modules), rows)
 	}
 }

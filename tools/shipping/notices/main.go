@@ -6,6 +6,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -29,14 +30,14 @@ type module struct {
 }
 
 func main() {
-	if err := run(os.Stdout); err != nil {
+	if err := run(context.Background(), os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "notices:", err)
 		os.Exit(1)
 	}
 }
 
-func run(w io.Writer) error {
-	found, err := linked()
+func run(ctx context.Context, w io.Writer) error {
+	found, err := linked(ctx)
 	if err != nil {
 		return err
 	}
@@ -57,9 +58,9 @@ type linkedModules struct {
 }
 
 // linked asks Go for the packages of the binary with most in it.
-func linked() (linkedModules, error) {
+func linked(ctx context.Context) (linkedModules, error) {
 	l := linkedModules{modules: map[string]module{}, files: map[string][]string{}}
-	list := exec.Command("go", "list", "-deps", "-json=Dir,Module", command)
+	list := exec.CommandContext(ctx, "go", "list", "-deps", "-json=Dir,Module", command)
 	list.Env = append(os.Environ(), "GOOS=linux", "GOARCH=amd64", "CGO_ENABLED=1")
 	list.Dir, list.Stderr = "../..", os.Stderr
 	out, err := list.Output()
@@ -96,7 +97,7 @@ func linked() (linkedModules, error) {
 		}
 	}
 	// Whatever Go it is: its own library has had the same licence for years.
-	goroot, err := exec.Command("go", "env", "GOROOT").Output()
+	goroot, err := exec.CommandContext(ctx, "go", "env", "GOROOT").Output()
 	if err != nil {
 		return l, fmt.Errorf("go env: %w", err)
 	}
