@@ -11,10 +11,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
-	otelprometheus "go.opentelemetry.io/otel/exporters/prometheus"
-	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 
 	"vitalsink/connector"
 )
@@ -43,49 +40,24 @@ func listen(ctx context.Context, flag, address string) (net.Listener, error) {
 // window shows a service over HTTP.
 type window struct {
 	registry *prometheus.Registry
-	provider *sdkmetric.MeterProvider
 	server   *http.Server
 	ended    chan error
 }
 
-// show measures the service, and serves on the listener until close. Without
+// show serves on the listener until close, what is measured included. Without
 // one it does nothing.
-func show(listener net.Listener, s *connector.Service, d *lookout, log *slog.Logger) (*window, error) {
+func show(listener net.Listener, t *telemetry, s *connector.Service, d *lookout, log *slog.Logger) *window {
 	if listener == nil {
-		return nil, nil
+		return nil
 	}
-	w := &window{registry: prometheus.NewRegistry(), ended: make(chan error, 1)}
-	if err := w.measure(s); err != nil {
-		return nil, fmt.Errorf("measure: %w", err)
-	}
+	w := &window{registry: t.registry, ended: make(chan error, 1)}
 	w.server = &http.Server{
 		Handler: w.routes(s.Ingest, d), ReadTimeout: 5 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: time.Minute,
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
 	go func() { w.ended <- w.server.Serve(listener) }()
 	log.Info("serving /healthz, /readyz and /metrics", "address", listener.Addr().String())
-	return w, nil
-}
-
-// measure lets OpenTelemetry's instruments end in a Prometheus registry.
-func (w *window) measure(s *connector.Service) error {
-	w.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	exporter, err := otelprometheus.New(otelprometheus.WithRegisterer(w.registry), otelprometheus.WithoutScopeInfo(), otelprometheus.WithoutTargetInfo())
-	if err != nil {
-		return err
-	}
-	w.provider = sdkmetric.NewMeterProvider(sdkmetric.WithReader(exporter))
-	meter := w.provider.Meter("vitalsink")
-	metrics, err := connector.NewMetrics(meter)
-	if err != nil {
-		return err
-	}
-	s.Ingest.Metrics = metrics
-	if s.Folder != nil {
-		s.Folder.Metrics = metrics
-	}
-	_, err = metrics.Observe(meter, s.Ingest, s.Folder)
-	return err
+	return w
 }
 
 func (w *window) routes(in *connector.Ingest, d *lookout) http.Handler {
@@ -115,7 +87,7 @@ func working(in *connector.Ingest) error {
 	return nil
 }
 
-// close ends the server and the measuring.
+// close ends the server.
 func (w *window) close() error {
 	if w == nil {
 		return nil
@@ -124,5 +96,5 @@ func (w *window) close() error {
 	if serveErr := <-w.ended; !errors.Is(serveErr, http.ErrServerClosed) {
 		err = errors.Join(err, serveErr)
 	}
-	return errors.Join(err, w.provider.Shutdown(context.Background()))
+	return err
 }

@@ -121,10 +121,15 @@ func (c *runCommand) run(ctx context.Context, std streams, log *slog.Logger, sub
 			service.Folder.MaxRows = *c.FoldRows
 		}
 	}
-	view, err := show(listener, service, lookout, log)
+	telemetry, err := newTelemetry(ctx, listener != nil, log)
 	if err != nil {
-		return err
+		return fmt.Errorf("measure: %w", err)
 	}
+	defer telemetry.close()
+	if err := telemetry.measure(service); err != nil {
+		return fmt.Errorf("measure: %w", err)
+	}
+	view := show(listener, telemetry, service, lookout, log)
 	defer func() { err = errors.Join(err, view.close()) }()
 	log.Info("receiving", "source", c.Source, "warehouse", c.Warehouse, "memory", humanize.IBytes(uint64(memory.total)))
 	defer feel(ctx, service, log, terminalWidth(std.err) == 0)()
