@@ -36,7 +36,7 @@ const (
 
 // telemetry is what a service measures and traces. It goes to Prometheus, where
 // there is a window, and by OTLP to a collector, if the environment names one in
-// the way of OpenTelemetry (OTEL_EXPORTER_OTLP_ENDPOINT and so on); else
+// the way of OpenTelemetry (OTEL_EXPORTER_OTLP_ENDPOINT and its like); else
 // nowhere, and no connection is made. Nil is for nobody.
 type telemetry struct {
 	registry *prometheus.Registry // nil if there is no window
@@ -97,7 +97,7 @@ func collected(signal string, log *slog.Logger) bool {
 		return os.Getenv("OTEL_EXPORTER_OTLP_" + name)
 	}
 	exporter := os.Getenv("OTEL_" + signal + "_EXPORTER")
-	if of("ENDPOINT") == "" || exporter == "none" || os.Getenv("OTEL_SDK_DISABLED") == "true" {
+	if of("ENDPOINT") == "" && exporter == "" || exporter == "none" || os.Getenv("OTEL_SDK_DISABLED") == "true" {
 		return false
 	}
 	if protocol := of("PROTOCOL"); protocol != "" && protocol != "grpc" || exporter != "" && exporter != "otlp" {
