@@ -121,14 +121,11 @@ func (c *runCommand) run(ctx context.Context, std streams, log *slog.Logger, sub
 			service.Folder.MaxRows = *c.FoldRows
 		}
 	}
-	telemetry, err := newTelemetry(ctx, listener != nil, log)
+	telemetry, err := measure(ctx, listener != nil, service, nil, log)
 	if err != nil {
-		return fmt.Errorf("measure: %w", err)
+		return err
 	}
 	defer telemetry.close()
-	if err := telemetry.measure(service); err != nil {
-		return fmt.Errorf("measure: %w", err)
-	}
 	view := show(listener, telemetry, service, lookout, log)
 	defer func() { err = errors.Join(err, view.close()) }()
 	log.Info("receiving", "source", c.Source, "warehouse", c.Warehouse, "memory", humanize.IBytes(uint64(memory.total)))

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"runtime/debug"
@@ -18,13 +19,13 @@ import (
 	"go.opentelemetry.io/otel/exporters/otlp/otlpmetric/otlpmetricgrpc"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracegrpc"
 	otelprometheus "go.opentelemetry.io/otel/exporters/prometheus"
-	"go.opentelemetry.io/otel/metric"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	"go.opentelemetry.io/otel/sdk/resource"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
 	"vitalsink/connector"
+	"vitalsink/connector/webhook"
 )
 
 const (
@@ -43,6 +44,27 @@ type telemetry struct {
 	meters   *sdkmetric.MeterProvider
 	tracers  *sdktrace.TracerProvider // nil if there is no collector of traces
 	spans    sdktrace.SpanExporter
+}
+
+// measure measures and traces a service and a door, each if there is one, as the
+// environment asks for; window tells whether Prometheus may ask, too. The caller
+// closes it before the warehouse.
+func measure(ctx context.Context, window bool, s *connector.Service, d *webhook.Door, log *slog.Logger) (*telemetry, error) {
+	t, err := newTelemetry(ctx, window, log)
+	if t == nil || err != nil {
+		return nil, err
+	}
+	if d != nil {
+		d.Metrics, err = webhook.NewMetrics(t.meters.Meter(scope))
+	}
+	if s != nil {
+		err = errors.Join(err, t.follow(s))
+	}
+	if err != nil {
+		t.close()
+		return nil, fmt.Errorf("measure: %w", err)
+	}
+	return t, nil
 }
 
 // newTelemetry makes what the environment asks for; window tells whether
@@ -132,20 +154,10 @@ func (t *telemetry) register() (sdkmetric.Reader, error) {
 	return otelprometheus.New(otelprometheus.WithRegisterer(t.registry), otelprometheus.WithoutScopeInfo(), otelprometheus.WithoutTargetInfo())
 }
 
-// meter is for instruments; nil if nobody wants to know.
-func (t *telemetry) meter() metric.Meter {
-	if t == nil {
-		return nil
-	}
-	return t.meters.Meter(scope)
-}
-
-// measure measures and traces a service.
-func (t *telemetry) measure(s *connector.Service) error {
-	if t == nil {
-		return nil
-	}
-	metrics, err := connector.NewMetrics(t.meter())
+// follow measures and traces a service.
+func (t *telemetry) follow(s *connector.Service) error {
+	meter := t.meters.Meter(scope)
+	metrics, err := connector.NewMetrics(meter)
 	if err != nil {
 		return err
 	}
@@ -156,7 +168,7 @@ func (t *telemetry) measure(s *connector.Service) error {
 	if s.Folder != nil {
 		s.Folder.Metrics, s.Folder.Tracer = metrics, s.Ingest.Tracer
 	}
-	_, err = metrics.Observe(t.meter(), s.Ingest, s.Folder)
+	_, err = metrics.Observe(meter, s.Ingest, s.Folder)
 	return err
 }
 

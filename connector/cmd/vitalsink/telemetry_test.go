@@ -190,7 +190,7 @@ func TestFlushEnds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	counter, err := telemetry.meter().Int64Counter("vitalsink.rows")
+	counter, err := telemetry.meters.Meter(scope).Int64Counter("vitalsink.rows")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -148,6 +148,11 @@ func (c *webhookCommand) toTopic(ctx context.Context, log *slog.Logger, door *we
 		}
 		return nil
 	}
+	telemetry, err := measure(ctx, false, nil, door, log)
+	if err != nil {
+		return err
+	}
+	defer telemetry.close()
 	log.Info("listening", "address", listener.Addr().String(), "path", c.Path, "topic", c.Topic)
 	return door.Serve(ctx, listener)
 }
@@ -172,6 +177,11 @@ func (c *webhookCommand) toWarehouse(ctx context.Context, log *slog.Logger, door
 	}
 	door.Publisher, door.MaxHeld = inlet, memory.waiting
 	door.Ready = func() error { return working(service.Ingest) }
+	telemetry, err := measure(ctx, false, service, door, log)
+	if err != nil {
+		return err
+	}
+	defer telemetry.close()
 	log.Info("listening", "address", listener.Addr().String(), "path", c.Path, "warehouse", c.Warehouse)
 	behind, shut := context.WithCancel(context.WithoutCancel(ctx))
 	defer shut()
