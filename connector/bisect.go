@@ -38,7 +38,7 @@ func (in *Ingest) bisect(ctx context.Context, whole *Batch, open *openBatch) err
 	}
 	if len(s.refused) > 0 { // else it has taken the rows after all
 		in.Log.Warn("the warehouse refuses rows of a batch: they go to quarantine, the others are appended",
-			"table", whole.Table.Name, "rows", whole.Books.Rows, "refused", len(s.refused))
+			"batch", whole.ID, "table", whole.Table.Name, "rows", whole.Books.Rows, "refused", len(s.refused))
 	}
 	return s.settle(ctx)
 }

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/sync/errgroup"
 
 	"vitalsink/schemas"
@@ -40,6 +42,8 @@ type Folder struct {
 	Merges int
 	// Metrics are told what happens. Optional.
 	Metrics *Metrics
+	// Tracer makes a trace of each fold. Optional.
+	Tracer trace.Tracer
 
 	mu       sync.Mutex
 	sum      Folded // of all folds
@@ -100,22 +104,10 @@ func (f *Folder) fold(ctx context.Context, lanes []Lane) (Folded, error) {
 		Folder: f, lanes: lanes, done: Folded{Tables: map[string]MergeBooks{}}, began: now(), left: map[string]bool{},
 		failed: map[string]error{}, failures: map[string]int{}, most: map[string]int{},
 	}
-	for g.lost < maxLost {
-		progress, err := g.round(ctx)
-		if err != nil {
-			return g.done, errors.Join(joinFailed(g.failed), err)
-		}
-		if !progress {
-			break
-		}
-	}
-	if g.lost >= maxLost {
-		return g.done, errors.Join(joinFailed(g.failed), fmt.Errorf("%w, %d times; what is pending stays so until the next fold", ErrFenced, g.lost))
-	}
-	if g.done.Newer > 0 {
-		f.Log.Warn("batches of a newer catalogue wait: fold them with a newer vitalsink", "batches", g.done.Newer)
-	}
-	return g.done, joinFailed(g.failed)
+	ctx, span := tracerOr(f.Tracer).Start(ctx, "fold", trace.WithNewRoot())
+	err := g.rounds(ctx)
+	endSpan(span, err, attribute.Int("merges", g.done.Merges), attribute.Int("rows", g.done.Books.Registered))
+	return g.done, err
 }
 
 // folding is a fold at work.
@@ -130,6 +122,26 @@ type folding struct {
 	failures map[string]int   // batches that failed alone, since the last success
 	most     map[string]int   // batches of a merge, of tables with one that failed
 	lost     int              // rounds in a row, to other folders
+}
+
+// rounds merges until there is nothing left to do.
+func (g *folding) rounds(ctx context.Context) error {
+	for g.lost < maxLost {
+		progress, err := g.round(ctx)
+		if err != nil {
+			return errors.Join(joinFailed(g.failed), err)
+		}
+		if !progress {
+			break
+		}
+	}
+	if g.lost >= maxLost {
+		return errors.Join(joinFailed(g.failed), fmt.Errorf("%w, %d times; what is pending stays so until the next fold", ErrFenced, g.lost))
+	}
+	if g.done.Newer > 0 {
+		g.Log.WarnContext(ctx, "batches of a newer catalogue wait: fold them with a newer vitalsink", "batches", g.done.Newer)
+	}
+	return joinFailed(g.failed)
 }
 
 // round makes one merge per table that has something pending. progress tells
@@ -183,7 +195,7 @@ func (g *folding) judge(ctx context.Context, merges []*Merge, results []error) (
 		case ctx.Err() != nil:
 			return false, ctx.Err()
 		default:
-			progress = g.fail(m, err) || progress
+			progress = g.fail(ctx, m, err) || progress
 		}
 	}
 	switch {
@@ -200,7 +212,7 @@ func (g *folding) judge(ctx context.Context, merges []*Merge, results []error) (
 // and the others go on, unless it looks as if all of them would fail. If it is
 // not about the batches at all, fewer of them would fail as well, and each try
 // may take as long as the warehouse is waited for: the table's turn is over.
-func (g *folding) fail(m *Merge, err error) (progress bool) {
+func (g *folding) fail(ctx context.Context, m *Merge, err error) (progress bool) {
 	table := m.Table.Name
 	if errors.Is(err, ErrUnavailable) || errors.Is(err, ErrConfiguration) {
 		g.failed[table], g.failures[table] = err, maxFailures
@@ -212,15 +224,21 @@ func (g *folding) fail(m *Merge, err error) (progress bool) {
 	}
 	g.failed[table] = err
 	g.left[m.Batches[0].ID] = true
+	g.Log.DebugContext(ctx, "a batch cannot be merged", "batch", m.Batches[0].ID, "table", table, "error", err)
 	g.failures[table]++
 	return g.failures[table] < maxFailures
 }
 
 func (g *folding) merge(ctx context.Context, m *Merge) (MergeBooks, error) {
 	began := time.Now()
+	ctx, span := tracerOr(g.Tracer).Start(ctx, "merge")
 	books, err := g.Warehouse.Merge(ctx, m)
+	lane := string(m.Batches[0].Lane)
+	endSpan(span, err, attribute.String("merge", m.ID), attribute.String("table", m.Table.Name), attribute.String("lane", lane),
+		attribute.Int("batches", len(m.Batches)), attribute.Int("rows", m.Rows()), attribute.Int64("bytes_billed", books.BytesBilled))
 	g.Metrics.merged(m, books, time.Since(began), err)
 	if err == nil {
+		g.Log.DebugContext(ctx, "merged", "merge", m.ID, "table", m.Table.Name, "lane", lane, "batches", len(m.Batches), "rows", m.Rows())
 		g.mu.Lock()
 		defer g.mu.Unlock()
 		g.sum.add(m.Table.Name, books)

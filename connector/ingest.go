@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/apache/arrow/go/v17/arrow/memory"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/sync/errgroup"
 
 	"vitalsink/schemas"
@@ -69,6 +71,8 @@ type Ingest struct {
 	GiveUp time.Duration
 	// Metrics are told what happens. Optional.
 	Metrics *Metrics
+	// Tracer makes a trace of each batch. Optional.
+	Tracer trace.Tracer
 
 	once   sync.Once
 	held   *budget
@@ -223,20 +227,25 @@ func (in *Ingest) commit(ctx context.Context, open *openBatch) error {
 }
 
 // commitBatch appends one batch, of what is in the open one.
-func (in *Ingest) commitBatch(ctx context.Context, b *Batch, open *openBatch) error {
+func (in *Ingest) commitBatch(ctx context.Context, b *Batch, open *openBatch) (err error) {
+	ctx, span := in.traceBatch(ctx, open)
+	defer func() {
+		endSpan(span, err, attribute.String("batch", b.ID), attribute.String("table", b.Table.Name), attribute.String("lane", string(b.Lane)),
+			attribute.Int("rows", b.Books.Rows), attribute.Int("messages", b.Books.Messages))
+	}()
 	if err := b.check(); err != nil {
 		return err
 	}
 	if err := in.persist(ctx, b, open.received); err != nil {
-		return fmt.Errorf("append %d rows to the log of %s: %w", b.Books.Rows, b.Table.Name, err)
+		return fmt.Errorf("append batch %s, %d rows, to the log of %s: %w", b.ID, b.Books.Rows, b.Table.Name, err)
 	}
 	in.tally.add(b, open.reasons)
 	in.Metrics.committed(b, open)
 	if b.Table.Name == schemas.QuarantineTable && open.refused > 0 {
-		in.Log.Warn("messages went to quarantine, in full or in part; query the view quarantine for each",
-			"messages", open.refused, "reasons", open.reasons)
+		in.Log.WarnContext(ctx, "messages went to quarantine, in full or in part; query the view quarantine for each",
+			"batch", b.ID, "messages", open.refused, "reasons", open.reasons)
 	}
-	in.Log.Debug("batch committed", "batch", b.ID, "table", b.Table.Name, "rows", b.Books.Rows)
+	in.Log.DebugContext(ctx, "batch committed", "batch", b.ID, "table", b.Table.Name, "lane", string(b.Lane), "rows", b.Books.Rows)
 	return nil
 }
 

@@ -16,6 +16,8 @@ import (
 // are names of the catalogue, lanes, outcomes and reasons: never anything that
 // came with a message. A nil *Metrics measures nothing.
 type Metrics struct {
+	made []Instrument
+
 	messages, rows, quarantined    metric.Int64Counter
 	estimated, billed              metric.Int64Counter
 	batchRows                      metric.Int64Histogram
@@ -27,72 +29,53 @@ type Metrics struct {
 
 // NewMetrics makes the instruments.
 func NewMetrics(meter metric.Meter) (*Metrics, error) {
-	k := kit{meter: meter}
+	k := NewInstruments(meter)
+	appended, merged := Label{"result", []string{"ok", "failed"}}, Label{"result", []string{"ok", "lost", "failed"}}
 	m := &Metrics{
-		messages: k.counter("vitalsink.messages.received",
-			"Messages decoded, by outcome: landed, partly_quarantined, quarantined, empty, erased."),
-		rows: k.counter("vitalsink.rows",
-			"Rows by table and outcome: appended, and then applied, superseded, stale or erased by a fold."),
-		quarantined: k.counter("vitalsink.quarantined", "Messages and samples refused, by reason."),
-		batchRows:   k.sizes("vitalsink.batch.rows", "Rows of a committed batch."),
-		batchAge:    k.seconds("vitalsink.batch.age", "From the arrival of a batch's oldest message to its commit."),
-		appendTime:  k.seconds("vitalsink.append.duration", "Time of one append, by table and result: ok, failed."),
-		foldTime:    k.seconds("vitalsink.fold.duration", "Time of one merge, by table and result: ok, lost (another was faster), failed."),
-		estimated:   k.bytes("vitalsink.fold.estimated", "Bytes that merges were expected to be billed for, by table."),
-		billed:      k.bytes("vitalsink.fold.billed", "Bytes that merges were billed for, by table."),
-		billedToday: k.gauge("vitalsink.billed.today", "By",
-			"Bytes that all jobs of the day (UTC) were billed for, lookups included."),
-		foldPaused: k.gauge("vitalsink.fold.paused", "", "1 while something is not folded because too little is left of the day's bytes, else 0."),
-		held:       k.gauge("vitalsink.held", "By", "Bytes in hand: messages that wait or are not committed, and their rows."),
-		inHand:     k.gauge("vitalsink.messages.held", "", "Messages received and not settled."),
-		paused:     k.gauge("vitalsink.paused", "", "1 while the warehouse fails and nothing is received, else 0."),
-		lag:        k.age("vitalsink.lag", "Age of a table's oldest batch that is appended and not merged, as the last fold saw it."),
-		freshness:  k.age("vitalsink.freshness", "Age of a table's newest batch that is merged."),
+		messages: k.Counter("vitalsink.messages.received", "", "Messages decoded.", outcomes()),
+		rows: k.Counter("vitalsink.rows", "", "Rows appended, and then what a fold made of them.",
+			byTable, Label{"outcome", []string{"appended", "applied", "superseded", "stale", "erased"}}),
+		quarantined: k.Counter("vitalsink.quarantined", "", "Messages and samples refused.", reasons()),
+		batchRows:   k.Sizes("vitalsink.batch.rows", "Rows of a committed batch."),
+		batchAge:    k.Seconds("vitalsink.batch.age", "From the arrival of a batch's oldest message to its commit."),
+		appendTime:  k.Seconds("vitalsink.append.duration", "Time of one append.", byTable, appended),
+		foldTime:    k.Seconds("vitalsink.fold.duration", "Time of one merge; lost: another folder was faster.", byTable, merged),
+		estimated:   k.Counter("vitalsink.fold.estimated", "By", "BigQuery: bytes that merges were expected to be billed for.", byTable),
+		billed:      k.Counter("vitalsink.fold.billed", "By", "BigQuery: bytes that merges were billed for.", byTable),
+		billedToday: k.Gauge("vitalsink.billed.today", "By", "BigQuery: bytes that all jobs of the day (UTC) were billed for, lookups included."),
+		foldPaused:  k.Gauge("vitalsink.fold.paused", "", "BigQuery: 1 while something is not folded because too little is left of the day's bytes, else 0."),
+		held:        k.Gauge("vitalsink.held", "By", "Bytes in hand: messages that wait or are not committed, and their rows."),
+		inHand:      k.Gauge("vitalsink.messages.held", "", "Messages received and not settled."),
+		paused:      k.Gauge("vitalsink.paused", "", "1 while the warehouse fails and nothing is received, else 0."),
+		lag:         k.Age("vitalsink.lag", "Age of a table's oldest batch that is appended and not merged, as the last fold saw it.", byTable),
+		freshness:   k.Age("vitalsink.freshness", "Age of a table's newest batch that is merged.", byTable),
 	}
-	return m, errors.Join(k.errs...)
+	m.made = k.Made()
+	return m, k.Err()
 }
 
-// kit makes instruments and keeps what went wrong.
-type kit struct {
-	meter metric.Meter
-	errs  []error
+// Made are the instruments.
+func (m *Metrics) Made() []Instrument { return m.made }
+
+// outcomes are what may become of a message.
+func outcomes() Label {
+	l := Label{Name: "outcome"}
+	for o := transforms.Landed; o <= transforms.Erased; o++ {
+		l.Values = append(l.Values, o.String())
+	}
+	return l
 }
 
-func made[T any](k *kit, instrument T, err error) T {
-	k.errs = append(k.errs, err)
-	return instrument
-}
-
-func (k *kit) counter(name, what string) metric.Int64Counter {
-	c, err := k.meter.Int64Counter(name, metric.WithDescription(what))
-	return made(k, c, err)
-}
-
-func (k *kit) bytes(name, what string) metric.Int64Counter {
-	c, err := k.meter.Int64Counter(name, metric.WithUnit("By"), metric.WithDescription(what))
-	return made(k, c, err)
-}
-
-func (k *kit) sizes(name, what string) metric.Int64Histogram {
-	h, err := k.meter.Int64Histogram(name, metric.WithDescription(what),
-		metric.WithExplicitBucketBoundaries(1, 10, 100, 1e3, 1e4, 1e5, 1e6))
-	return made(k, h, err)
-}
-
-func (k *kit) seconds(name, what string) metric.Float64Histogram {
-	h, err := k.meter.Float64Histogram(name, metric.WithDescription(what), metric.WithUnit("s"),
-		metric.WithExplicitBucketBoundaries(.01, .1, .5, 1, 5, 15, 60, 300, 1800))
-	return made(k, h, err)
-}
-
-func (k *kit) gauge(name, unit, what string) metric.Int64ObservableGauge {
-	g, err := k.meter.Int64ObservableGauge(name, metric.WithDescription(what), metric.WithUnit(unit))
-	return made(k, g, err)
-}
-
-func (k *kit) age(name, what string) metric.Float64ObservableGauge {
-	g, err := k.meter.Float64ObservableGauge(name, metric.WithDescription(what), metric.WithUnit("s"))
-	return made(k, g, err)
+// reasons are why something may be refused. That samples are is no reason of its
+// own: each of them has one.
+func reasons() Label {
+	l := Label{Name: "reason"}
+	for _, r := range transforms.Reasons() {
+		if r != transforms.Samples {
+			l.Values = append(l.Values, string(r))
+		}
+	}
+	return l
 }
 
 // Observe has the state of an ingest, and of the folds if f is not nil, read
@@ -146,7 +129,7 @@ func with(pairs ...string) metric.MeasurementOption {
 	return metric.WithAttributeSet(attribute.NewSet(kvs...))
 }
 
-// Measurements have no context of their own: there are no traces yet.
+// Measurements do not point to traces: those hold more than labels may.
 var background = context.Background()
 
 func (m *Metrics) received(d *transforms.Decoded) {

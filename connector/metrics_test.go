@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -61,6 +62,7 @@ func (m *meter) read(t *testing.T) map[string]float64 {
 	values := map[string]float64{}
 	for _, scope := range all.ScopeMetrics {
 		for _, instrument := range scope.Metrics {
+			checkBounded(t, m.metrics.Made(), instrument)
 			readInstrument(t, values, strings.TrimPrefix(instrument.Name, "vitalsink."), instrument.Data)
 		}
 	}
@@ -93,6 +95,49 @@ func readInstrument(t *testing.T, values map[string]float64, name string, data m
 	default:
 		t.Fatalf("%s is a %T", name, data)
 	}
+}
+
+// checkBounded wants an instrument to have just the labels that it is declared
+// with, and no other values: so there is a most of series.
+func checkBounded(t *testing.T, made []connector.Instrument, m metricdata.Metrics) {
+	t.Helper()
+	i := slices.IndexFunc(made, func(i connector.Instrument) bool { return i.Name == m.Name })
+	if i < 0 || made[i].Unit != m.Unit || made[i].What != m.Description {
+		t.Fatalf("%s is not declared as it is", m.Name)
+	}
+	values := map[string]float64{}
+	readInstrument(t, values, "", m.Data)
+	for name := range values {
+		_, pairs, _ := strings.Cut(strings.TrimSuffix(name, "}"), "{")
+		left := slices.Clone(made[i].Labels)
+		for pair := range strings.SplitSeq(pairs, ",") {
+			label, value, _ := strings.Cut(pair, "=")
+			if pair == "" {
+				continue
+			}
+			of := slices.IndexFunc(left, func(l connector.Label) bool { return l.Name == label })
+			if of < 0 || !slices.Contains(valuesOf(t, left[of]), value) {
+				t.Errorf("%s has %s", m.Name, pair)
+				return
+			}
+			left = slices.Delete(left, of, of+1)
+		}
+		if len(left) > 0 {
+			t.Errorf("%s%s lacks %v", m.Name, name, left)
+		}
+	}
+}
+
+func valuesOf(t *testing.T, l connector.Label) []string {
+	t.Helper()
+	if l.Values != nil {
+		return l.Values
+	}
+	var tables []string
+	for _, table := range catalogue(t).Versioned() {
+		tables = append(tables, table.Name)
+	}
+	return tables
 }
 
 func labels(s attribute.Set) string {

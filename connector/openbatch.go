@@ -20,11 +20,14 @@ type openBatch struct {
 	reasons  map[transforms.Reason]int
 	received time.Time // when the oldest message was
 	held     int64     // bytes of the messages
+	// When the first message was decoded into it, and when it was closed.
+	began, ended time.Time
 }
 
 func newOpenBatch(mem memory.Allocator, t *schemas.Table, lane Lane) *openBatch {
 	return &openBatch{
 		table: t, lane: lane, builder: transforms.NewBuilder(mem, t), reasons: map[transforms.Reason]int{},
+		began: time.Now(),
 	}
 }
 
@@ -85,6 +88,7 @@ func (b *Books) count(d *transforms.Decoded) {
 
 // batch closes the batch. The caller releases its record.
 func (b *openBatch) batch(catalogueVersion int) *Batch {
+	b.ended = time.Now()
 	record := b.builder.NewRecord()
 	b.builder.Release()
 	b.books.Rows = int(record.NumRows())

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
+	"go.opentelemetry.io/otel/attribute"
 )
 
 // persist appends a batch, again and again if it has to.
@@ -46,7 +47,9 @@ func (in *Ingest) append(ctx context.Context, b *Batch, received time.Time) erro
 		ctx, cancel = context.WithTimeout(ctx, chance)
 		defer cancel()
 	}
+	ctx, span := tracerOr(in.Tracer).Start(ctx, "append")
 	err := in.Warehouse.Append(ctx, b)
+	endSpan(span, err, attribute.String("batch", b.ID))
 	in.Metrics.appended(b.Table.Name, time.Since(began), err)
 	return err
 }

@@ -158,7 +158,7 @@ resource "google_logging_metric" "line" {
   project     = var.project_id
   name        = "${var.name}/${each.key}"
   description = "Lines of vitalsink's log: ${each.value.line}"
-  filter      = "${each.value.logs} AND textPayload:\"${each.value.line}\""
+  filter      = "${each.value.logs} AND jsonPayload.message:\"${each.value.line}\""
 
   metric_descriptor {
     metric_kind = "DELTA"
@@ -174,8 +174,8 @@ resource "google_logging_metric" "value" {
   project         = var.project_id
   name            = "${var.name}/${each.key}"
   description     = each.value.what
-  filter          = "${local.run_logs} AND textPayload:\"at work\""
-  value_extractor = "REGEXP_EXTRACT(textPayload, \" ${each.value.of}=([0-9]+)\")"
+  filter          = "${local.run_logs} AND jsonPayload.message:\"at work\""
+  value_extractor = "EXTRACT(jsonPayload.${each.value.of})"
 
   metric_descriptor {
     metric_kind = "DELTA"

@@ -37,21 +37,29 @@ const (
 
 // Why a request is refused; what is logged and counted, and all that is said.
 var (
-	errDraining    = refusal{http.StatusServiceUnavailable, "the server is about to end"}
-	errFull        = refusal{http.StatusServiceUnavailable, "too much is in hand"}
-	errPublish     = refusal{http.StatusServiceUnavailable, "it could not be made safe"}
-	errMethod      = refusal{http.StatusMethodNotAllowed, "not a POST"}
-	errType        = refusal{http.StatusUnsupportedMediaType, "not plain application/json"}
-	errTooLarge    = refusal{http.StatusRequestEntityTooLarge, "the body is too large"}
-	errSlow        = refusal{http.StatusRequestTimeout, "the body did not come in time"}
-	errBody        = refusal{http.StatusBadRequest, "the body broke off"}
-	errHeadersLack = refusal{http.StatusBadRequest, errHeaders.Error()}
-	errSignature   = refusal{http.StatusUnauthorized, "it is not signed as it should be"}
-	errNotHere     = refusal{http.StatusNotFound, "no such path"}
+	errDraining    = refusal{"draining", http.StatusServiceUnavailable, "the server is about to end"}
+	errFull        = refusal{"full", http.StatusServiceUnavailable, "too much is in hand"}
+	errPublish     = refusal{"publish", http.StatusServiceUnavailable, "it could not be made safe"}
+	errMethod      = refusal{"method", http.StatusMethodNotAllowed, "not a POST"}
+	errType        = refusal{"type", http.StatusUnsupportedMediaType, "not plain application/json"}
+	errTooLarge    = refusal{"too_large", http.StatusRequestEntityTooLarge, "the body is too large"}
+	errSlow        = refusal{"slow", http.StatusRequestTimeout, "the body did not come in time"}
+	errBody        = refusal{"body", http.StatusBadRequest, "the body broke off"}
+	errHeadersLack = refusal{"headers", http.StatusBadRequest, errHeaders.Error()}
+	errSignature   = refusal{"signature", http.StatusUnauthorized, "it is not signed as it should be"}
+	errNotHere     = refusal{"path", http.StatusNotFound, "no such path"}
 )
+
+// refusals are all of them.
+func refusals() []refusal {
+	return []refusal{
+		errDraining, errFull, errPublish, errMethod, errType, errTooLarge, errSlow, errBody, errHeadersLack, errSignature, errNotHere,
+	}
+}
 
 // refusal is an answer other than 204.
 type refusal struct {
+	word   string // for metrics
 	status int
 	why    string
 }
@@ -74,6 +82,8 @@ type Door struct {
 	MaxBody, MaxHeld int64
 	// Log is told of what is refused, never of what is in it. Required.
 	Log *slog.Logger
+	// Metrics are told what happens. Optional.
+	Metrics *Metrics
 
 	once     sync.Once
 	held     *semaphore.Weighted
@@ -135,6 +145,7 @@ func (d *Door) answer(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case err == nil:
 		d.taken.Add(1)
+		d.Metrics.took()
 		w.Header().Set("X-Request-Id", id)
 		if len(r.TransferEncoding) == 0 {
 			w.Header().Del("Connection")
@@ -148,6 +159,7 @@ func (d *Door) answer(w http.ResponseWriter, r *http.Request) {
 // refuse says as little as is of use to a sender who means well.
 func (d *Door) refuse(w http.ResponseWriter, id string, why refusal, cause error) {
 	d.refused.Add(1)
+	d.Metrics.refuse(why)
 	w.Header().Set("X-Request-Id", id)
 	switch why.status {
 	case http.StatusServiceUnavailable:
@@ -190,7 +202,10 @@ func (d *Door) take(w http.ResponseWriter, r *http.Request) error {
 	// Whether or not the sender waits: it would only have to send it again.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), publishTime)
 	defer cancel()
-	if err := d.Publisher.Publish(ctx, headers.message(body, time.Now())); err != nil {
+	began := time.Now()
+	err = d.Publisher.Publish(ctx, headers.message(body, began))
+	d.Metrics.published(time.Since(began), err)
+	if err != nil {
 		return because{errPublish, err}
 	}
 	return nil

@@ -21,7 +21,7 @@ run "least" {
     error_message = "lines of the log that are counted"
   }
   assert {
-    condition     = google_logging_metric.line["fold-paused"].filter == "resource.type=\"cloud_run_worker_pool\" AND resource.labels.worker_pool_name=\"vitalsink-run\" AND textPayload:\"folding pauses: what is appended is safe and stays pending, the tables fall behind\""
+    condition     = google_logging_metric.line["fold-paused"].filter == "resource.type=\"cloud_run_worker_pool\" AND resource.labels.worker_pool_name=\"vitalsink-run\" AND jsonPayload.message:\"folding pauses: what is appended is safe and stays pending, the tables fall behind\""
     error_message = "a line is looked for in run's log"
   }
   assert {
@@ -71,10 +71,10 @@ run "least" {
   }
   assert {
     condition = { for k, m in google_logging_metric.value : k => "${m.value_extractor} ${m.metric_descriptor[0].value_type} ${m.metric_descriptor[0].unit}" } == {
-      billed    = "REGEXP_EXTRACT(textPayload, \" billed_bytes=([0-9]+)\") DISTRIBUTION By"
-      freshness = "REGEXP_EXTRACT(textPayload, \" freshness_seconds=([0-9]+)\") DISTRIBUTION s"
-      lag       = "REGEXP_EXTRACT(textPayload, \" lag_seconds=([0-9]+)\") DISTRIBUTION s"
-    } && alltrue([for m in google_logging_metric.value : m.filter == "resource.type=\"cloud_run_worker_pool\" AND resource.labels.worker_pool_name=\"vitalsink-run\" AND textPayload:\"at work\""])
+      billed    = "EXTRACT(jsonPayload.billed_bytes) DISTRIBUTION By"
+      freshness = "EXTRACT(jsonPayload.freshness_seconds) DISTRIBUTION s"
+      lag       = "EXTRACT(jsonPayload.lag_seconds) DISTRIBUTION s"
+    } && alltrue([for m in google_logging_metric.value : m.filter == "resource.type=\"cloud_run_worker_pool\" AND resource.labels.worker_pool_name=\"vitalsink-run\" AND jsonPayload.message:\"at work\""])
     error_message = "numbers that run tells"
   }
   assert {
@@ -123,7 +123,7 @@ run "all" {
     error_message = "alerts for all of it"
   }
   assert {
-    condition     = google_logging_metric.line["drift"].name == "health/drift" && google_logging_metric.line["drift"].filter == "resource.type=\"cloud_run_job\" AND resource.labels.job_name=\"health-reconcile\" AND textPayload:\"drift remains: \""
+    condition     = google_logging_metric.line["drift"].name == "health/drift" && google_logging_metric.line["drift"].filter == "resource.type=\"cloud_run_job\" AND resource.labels.job_name=\"health-reconcile\" AND jsonPayload.message:\"drift remains: \""
     error_message = "drift is looked for in reconcile's log"
   }
   assert {

@@ -220,13 +220,15 @@ func (d *demoRun) run(ctx context.Context, std streams) error {
 		Folder:       &connector.Folder{Warehouse: d.warehouse, Catalogue: d.catalogue, Log: d.log, Merges: d.merges},
 		FoldInterval: 2 * time.Second, Log: d.log, Connect: d.connect,
 	}
-	view, err := show(d.listener, watched{
-		command: "demo", source: "generated messages, by way of " + d.via, destination: d.into, catalogue: d.catalogue, service: d.service,
-		ready: func() error { return working(d.service.Ingest) },
-	}, d.log)
+	telemetry, err := measure(ctx, d.listener != nil, d.service, nil, d.log)
 	if err != nil {
 		return err
 	}
+	defer telemetry.close()
+	view := show(d.listener, telemetry, watched{
+		command: "demo", source: "generated messages, by way of " + d.via, destination: d.into, catalogue: d.catalogue, service: d.service,
+		ready: func() error { return working(d.service.Ingest) },
+	}, d.log)
 	sending := ctx
 	if d.lasts > 0 { // told to stop, it sends no more, and ends as if that had been all
 		var stop context.CancelFunc

@@ -11,10 +11,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
-	otelprometheus "go.opentelemetry.io/otel/exporters/prometheus"
-	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 
 	"vitalsink/connector"
 	"vitalsink/connector/status"
@@ -44,53 +41,25 @@ func listen(ctx context.Context, flag, address string) (net.Listener, error) {
 // window shows a service over HTTP.
 type window struct {
 	registry *prometheus.Registry
-	provider *sdkmetric.MeterProvider // nil if nothing is measured
 	board    *board
 	server   *http.Server
 	ended    chan error
 }
 
-// show measures the service, if there is one, and serves on the listener until
-// close. Without a listener it does nothing.
-func show(listener net.Listener, of watched, log *slog.Logger) (*window, error) {
+// show serves on the listener until close, what is measured included. Without
+// one it does nothing.
+func show(listener net.Listener, t *telemetry, of watched, log *slog.Logger) *window {
 	if listener == nil {
-		return nil, nil
+		return nil
 	}
-	w := &window{registry: prometheus.NewRegistry(), ended: make(chan error, 1)}
-	if of.service != nil {
-		if err := w.measure(of.service); err != nil {
-			return nil, fmt.Errorf("measure: %w", err)
-		}
-	}
-	w.board = newBoard(of, log)
+	w := &window{registry: t.registry, board: newBoard(of, log), ended: make(chan error, 1)}
 	w.server = &http.Server{
 		Handler: w.routes(of.ready), ReadTimeout: 5 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: time.Minute,
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
 	go func() { w.ended <- w.server.Serve(listener) }()
 	log.Info("serving /, /status.json, /healthz, /readyz and /metrics", "address", listener.Addr().String())
-	return w, nil
-}
-
-// measure lets OpenTelemetry's instruments end in a Prometheus registry.
-func (w *window) measure(s *connector.Service) error {
-	w.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	exporter, err := otelprometheus.New(otelprometheus.WithRegisterer(w.registry), otelprometheus.WithoutScopeInfo(), otelprometheus.WithoutTargetInfo())
-	if err != nil {
-		return err
-	}
-	w.provider = sdkmetric.NewMeterProvider(sdkmetric.WithReader(exporter))
-	meter := w.provider.Meter("vitalsink")
-	metrics, err := connector.NewMetrics(meter)
-	if err != nil {
-		return err
-	}
-	s.Ingest.Metrics = metrics
-	if s.Folder != nil {
-		s.Folder.Metrics = metrics
-	}
-	_, err = metrics.Observe(meter, s.Ingest, s.Folder)
-	return err
+	return w
 }
 
 func (w *window) routes(ready func() error) http.Handler {
@@ -119,7 +88,7 @@ func working(in *connector.Ingest) error {
 	return nil
 }
 
-// close ends the server and the measuring.
+// close ends the server.
 func (w *window) close() error {
 	if w == nil {
 		return nil
@@ -129,8 +98,5 @@ func (w *window) close() error {
 		err = errors.Join(err, serveErr)
 	}
 	w.board.stop()
-	if w.provider == nil {
-		return err
-	}
-	return errors.Join(err, w.provider.Shutdown(context.Background()))
+	return err
 }

@@ -26,10 +26,16 @@ func startProcess(t testing.TB, s *service, file string, more ...string) *proces
 // startProcessAt receives from a server at an address.
 func startProcessAt(t testing.TB, address, file string, more ...string) *process {
 	t.Helper()
+	p := newProcess(address, file, more...)
+	p.start(t)
+	return p
+}
+
+// newProcess is one to be started.
+func newProcess(address, file string, more ...string) *process {
 	p := &process{Cmd: exec.Command("vitalsink", append(runArgs(file), more...)...)} // see TestMain
 	p.Env = append(os.Environ(), "GORACE="+quickExit(), emulator+"="+address)
 	p.Stdout, p.Stderr = &p.wrote, &p.wrote
-	p.start(t)
 	return p
 }
 

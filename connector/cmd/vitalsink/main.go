@@ -11,7 +11,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
@@ -29,7 +28,7 @@ const (
 
 // cli is the command line: flags, environment and help in one struct.
 type cli struct {
-	LogLevel string `default:"info" enum:"debug,info,warn,error" placeholder:"LEVEL" help:"What to log: debug, info, warn or error. Default ${default}."`
+	logFlags
 
 	Run       runCommand       `cmd:"" help:"Receive messages from Pub/Sub and fold them into tables, until told to stop."`
 	Webhook   webhookCommand   `cmd:"" help:"Take Svix-signed webhooks: publish them to Pub/Sub, or append them to tables."`
@@ -84,12 +83,10 @@ func main() {
 func execute(ctx context.Context, args []string, std streams) int {
 	left := -1 // --help ends the parse
 	var c cli
-	var level slog.LevelVar
-	log := slog.New(slog.NewTextHandler(logWriter{std.err}, &slog.HandlerOptions{Level: &level}))
 	parser, err := kong.New(&c,
 		kong.Name("vitalsink"), kong.Description(about), kong.DefaultEnvars("VITALSINK"),
 		kong.Writers(std.out, std.err), kong.Exit(func(code int) { left = code }),
-		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(std, log),
+		kong.BindTo(ctx, (*context.Context)(nil)),
 	)
 	if err != nil {
 		return report(std, err)
@@ -101,13 +98,11 @@ func execute(ctx context.Context, args []string, std streams) int {
 	if left >= 0 {
 		return left
 	}
+	std, log := c.begin(std)
 	if err != nil {
 		return report(std, usage{fmt.Errorf("%w; see %s --help", err, commandOf(err))})
 	}
-	if err := level.UnmarshalText([]byte(c.LogLevel)); err != nil {
-		return report(std, usage{err})
-	}
-	return report(std, parsed.Run())
+	return report(std, parsed.Run(std, log))
 }
 
 // commandOf is the command that a line which could not be parsed means.

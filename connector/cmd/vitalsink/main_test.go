@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 
@@ -12,8 +13,14 @@ import (
 // TestMain also makes the test binary the program itself: under the name
 // vitalsink, which is in the PATH of the tests, it runs main. So tests can
 // start it, and kill it, without building it a second time. Under the name
-// pubsub-server it is a Pub/Sub server.
+// pubsub-server it is a Pub/Sub server. What it logs is text, as on a terminal,
+// unless a test says otherwise.
 func TestMain(m *testing.M) {
+	if _, set := os.LookupEnv("VITALSINK_LOG_FORMAT"); !set {
+		if err := os.Setenv("VITALSINK_LOG_FORMAT", "text"); err != nil {
+			panic(err)
+		}
+	}
 	testscript.Main(m, map[string]func(){"vitalsink": main, "pubsub-server": servePubSub})
 }
 

@@ -69,7 +69,7 @@ func (s secrets) add(value any) {
 
 // chance is what may equal a secret by chance: when a line was logged, and what
 // Go and the system measure.
-var chance = regexp.MustCompile(`(?m)^time=\S+|^(go|process)_.*$`)
+var chance = regexp.MustCompile(`(?m)^time=\S+|^\{"time":"[^"]+"|^(go|process)_.*$`)
 
 // in are the secrets in an output.
 func (s secrets) in(text string) (found []string) {
@@ -144,24 +144,28 @@ func TestPrivacy(t *testing.T) {
 	if len(secret.texts) < 100 || len(secret.numbers) == 0 {
 		t.Fatalf("only %d texts and %d numbers are known to be secret", len(secret.texts), len(secret.numbers))
 	}
-	for _, level := range []string{"debug", "info", "warn", "error"} {
-		t.Run(level, func(t *testing.T) {
+	for _, c := range []struct{ level, form string }{{"debug", "text"}, {"info", "text"}, {"warn", "text"}, {"error", "text"}, {"debug", "json"}} {
+		t.Run(c.level+" "+c.form, func(t *testing.T) {
 			t.Parallel()
 			disk := connectortest.NewDisk(t, "128m")
-			secret.check(t, runSays(t, disk, level, messages))
-			secret.check(t, loadSays(t, disk, level, messages))
+			run := runSays(t, disk, c.level, c.form, messages)
+			secret.check(t, run)
+			secret.check(t, loadSays(t, disk, c.level, c.form, messages))
+			if c.form == "json" {
+				jsonLines(t, run["run"])
+			}
 		})
 	}
 }
 
 // runSays is all that a run says of messages that come while the disk is full,
 // until it has some room again.
-func runSays(t *testing.T, disk *connectortest.Disk, level string, messages []transforms.Message) map[string]string {
+func runSays(t *testing.T, disk *connectortest.Disk, level, form string, messages []transforms.Message) map[string]string {
 	t.Helper()
 	s := newService(t)
 	file, address := filepath.Join(disk.Dir, "run.duckdb"), freeAddress(t)
 	foldFile(t, file) // so that there is no journal, whose room the first batches would find
-	p := startProcess(t, s, file, "--log-level", level, "--memory", "512MiB", "--http", address)
+	p := startProcess(t, s, file, "--log-level", level, "--log-format", form, "--memory", "512MiB", "--http", address)
 	s.await(t, "the run", func(_, _ int) bool { return listening(address) })
 	said := map[string]string{}
 	disk.Fill(t, 0)
@@ -180,7 +184,7 @@ func runSays(t *testing.T, disk *connectortest.Disk, level string, messages []tr
 	delete(said, "/canary?canary=8675309") // the answer may repeat it, the log may not
 	p.terminate(t)
 	said["run"] = p.wrote.String()
-	for text, from := range map[string]string{"No space left": "warn", "quarantine": "warn", "msg=stopped": "info", "batch committed": "debug"} {
+	for text, from := range map[string]string{"No space left": "warn", "quarantine": "warn", "stopped": "info", "batch committed": "debug"} {
 		levels := []string{"error", "warn", "info", "debug"}
 		if spoken := slices.Index(levels, level) >= slices.Index(levels, from); spoken != strings.Contains(said["run"], text) {
 			t.Errorf("at level %s the run says %q: %v, want %v", level, text, !spoken, spoken)
@@ -190,7 +194,7 @@ func runSays(t *testing.T, disk *connectortest.Disk, level string, messages []tr
 }
 
 // loadSays is all that loads say: one that has room, and one that has not.
-func loadSays(t *testing.T, disk *connectortest.Disk, level string, messages []transforms.Message) map[string]string {
+func loadSays(t *testing.T, disk *connectortest.Disk, level, form string, messages []transforms.Message) map[string]string {
 	t.Helper()
 	input := filepath.Join(t.TempDir(), "input.ndjson")
 	var lines []byte
@@ -205,7 +209,7 @@ func loadSays(t *testing.T, disk *connectortest.Disk, level string, messages []t
 	said := map[string]string{}
 	load := func(name, file string, want int, more ...string) {
 		var out screen
-		args := append([]string{"load", "--log-level", level, "--warehouse", "duckdb://" + file, input}, more...)
+		args := append([]string{"load", "--log-level", level, "--log-format", form, "--warehouse", "duckdb://" + file, input}, more...)
 		if code := execute(t.Context(), args, streams{nil, &out, &out}); code != want {
 			t.Errorf("%s: exit code %d, want %d: %s", name, code, want, out.String())
 		}

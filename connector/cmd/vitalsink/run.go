@@ -122,13 +122,15 @@ func (c *runCommand) run(ctx context.Context, std streams, log *slog.Logger, sub
 			service.Folder.MaxRows = *c.FoldRows
 		}
 	}
-	view, err := show(listener, watched{
-		command: "run", source: c.Source, destination: c.Warehouse, catalogue: catalogue, service: service, lookout: lookout,
-		ready: func() error { return cmp.Or(working(service.Ingest), lookout.reached()) },
-	}, log)
+	telemetry, err := measure(ctx, listener != nil, service, nil, log)
 	if err != nil {
 		return err
 	}
+	defer telemetry.close()
+	view := show(listener, telemetry, watched{
+		command: "run", source: c.Source, destination: c.Warehouse, catalogue: catalogue, service: service, lookout: lookout,
+		ready: func() error { return cmp.Or(working(service.Ingest), lookout.reached()) },
+	}, log)
 	defer func() { err = errors.Join(err, view.close()) }()
 	log.Info("receiving", "source", c.Source, "warehouse", c.Warehouse, "memory", humanize.IBytes(uint64(memory.total)))
 	defer feel(ctx, service, log, terminalWidth(std.err) == 0)()

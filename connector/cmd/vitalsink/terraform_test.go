@@ -76,14 +76,14 @@ func TestTerraformRuns(t *testing.T) {
 		}
 		if r.Type == "google_logging_metric" {
 			filter, _ := r.Values["filter"].(string)
-			for _, m := range regexp.MustCompile(`textPayload:"([^"]+)"`).FindAllStringSubmatch(filter, -1) {
+			for _, m := range regexp.MustCompile(`jsonPayload\.message:"([^"]+)"`).FindAllStringSubmatch(filter, -1) {
 				lines = append(lines, m[1])
 				if !strings.Contains(source, m[1]) {
 					t.Errorf("%s: the program never says %q", r.Address, m[1])
 				}
 			}
 			extractor, _ := r.Values["value_extractor"].(string)
-			for _, m := range regexp.MustCompile(`" ([a-z_]+)=`).FindAllStringSubmatch(extractor, -1) {
+			for _, m := range regexp.MustCompile(`^EXTRACT\(jsonPayload\.([a-z_]+)\)$`).FindAllStringSubmatch(extractor, -1) {
 				values = append(values, m[1])
 				if !strings.Contains(source, strconv.Quote(m[1])) {
 					t.Errorf("%s: the program never tells %s", r.Address, m[1])

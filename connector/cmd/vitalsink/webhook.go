@@ -167,13 +167,15 @@ func (c *webhookCommand) toTopic(ctx context.Context, log *slog.Logger, door end
 		}
 		return nil
 	}
-	log.Info("listening", "address", door.listener.Addr().String(), "path", c.Path, "topic", c.Topic)
-	view, err := show(door.status, watched{
-		command: "webhook", source: "webhooks at " + c.Path, destination: c.Topic, catalogue: catalogue, door: door.Door, lookout: lookout, ready: door.Ready,
-	}, log)
+	telemetry, err := measure(ctx, door.status != nil, nil, door.Door, log)
 	if err != nil {
 		return err
 	}
+	defer telemetry.close()
+	log.Info("listening", "address", door.listener.Addr().String(), "path", c.Path, "topic", c.Topic)
+	view := show(door.status, telemetry, watched{
+		command: "webhook", source: "webhooks at " + c.Path, destination: c.Topic, catalogue: catalogue, door: door.Door, lookout: lookout, ready: door.Ready,
+	}, log)
 	defer func() { err = errors.Join(err, view.close()) }()
 	return door.Serve(ctx, door.listener)
 }
@@ -198,13 +200,15 @@ func (c *webhookCommand) toWarehouse(ctx context.Context, log *slog.Logger, door
 	}
 	door.Publisher, door.MaxHeld = inlet, memory.waiting
 	door.Ready = func() error { return working(service.Ingest) }
-	log.Info("listening", "address", door.listener.Addr().String(), "path", c.Path, "warehouse", c.Warehouse)
-	view, err := show(door.status, watched{
-		command: "webhook", source: "webhooks at " + c.Path, destination: c.Warehouse, catalogue: catalogue, service: service, door: door.Door, ready: door.Ready,
-	}, log)
+	telemetry, err := measure(ctx, door.status != nil, service, door.Door, log)
 	if err != nil {
 		return err
 	}
+	defer telemetry.close()
+	log.Info("listening", "address", door.listener.Addr().String(), "path", c.Path, "warehouse", c.Warehouse)
+	view := show(door.status, telemetry, watched{
+		command: "webhook", source: "webhooks at " + c.Path, destination: c.Warehouse, catalogue: catalogue, service: service, door: door.Door, ready: door.Ready,
+	}, log)
 	defer func() { err = errors.Join(err, view.close()) }()
 	behind, shut := context.WithCancel(context.WithoutCancel(ctx))
 	defer shut()
