@@ -222,7 +222,7 @@ func exampleOfSeries(v schemas.View, r *schemas.Resource) string {
 	if slices.Contains([]string{"type", "workout_id"}, r.Discriminator) {
 		of += ", " + r.Discriminator
 	}
-	what := ""
+	var what string
 	switch {
 	case r.Shape == schemas.BloodPressure:
 		return "SELECT user_id, timestamp, systolic, diastolic, unit" + fromNewest(v.Name)
