@@ -130,7 +130,7 @@ func (p *preflight) dataset(ctx context.Context) bool {
 		p.unanswered("dataset", p.store, err)
 		return false
 	}
-	p.found.Clock("BigQuery", d.ServerResponse.Header, time.Now())
+	p.found.Clock("BigQuery", d.Header, time.Now())
 	p.warehouse.client.Location = d.Location
 	if said := p.uses.Location; said != "" && !strings.EqualFold(said, d.Location) {
 		p.found.Found(connector.Failed, "dataset", "--location", said, fmt.Sprintf("dataset %s is in %s, and that cannot be changed", p.store, d.Location),
@@ -252,4 +252,3 @@ func (p *preflight) partitions(ctx context.Context) {
 	}
 	p.found.Well("partitions", fmt.Sprintf("the most are %d of %d", slices.Max(append(slices.Collect(maps.Values(counts)), 0)), MaxPartitions))
 }
-

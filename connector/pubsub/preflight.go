@@ -43,7 +43,7 @@ func (s *Source) Inspect(ctx context.Context, allowOrdering bool) connector.Chec
 	defer cancel()
 	found := connector.Checks{}
 	project, name := s.client.Project(), path.Base(s.subscription)
-	s.inspectPermissions(ctx, &found, project, name)
+	s.inspectRights(ctx, &found)
 	sub, err := s.look(ctx)
 	switch {
 	case err == nil:
@@ -54,8 +54,9 @@ func (s *Source) Inspect(ctx context.Context, allowOrdering bool) connector.Chec
 			fmt.Sprintf("gcloud pubsub subscriptions create %s --topic TOPIC --project %s --ack-deadline 60 --expiration-period never", name, project))
 	case errors.Is(err, ErrOutOfReach):
 		found.Found(connector.Unseen, "subscription", "--source", s.subscription, "Pub/Sub does not answer", outOfReach)
-	case status.Code(err) == codes.PermissionDenied: // the permissions say so
-		found.Found(connector.Skipped, "subscription", "--source", s.subscription, "its settings may not be looked at: "+looking+" is missing", "")
+	case status.Code(err) == codes.PermissionDenied:
+		s.lacks(&found, looking)
+		found.Found(connector.Skipped, "subscription", "--source", s.subscription, "its settings may not be looked at", "")
 	default:
 		found.Found(connector.Unseen, "subscription", "--source", s.subscription, "Pub/Sub answers "+status.Code(err).String(), outOfReach)
 	}
@@ -64,26 +65,36 @@ func (s *Source) Inspect(ctx context.Context, allowOrdering bool) connector.Chec
 
 const outOfReach = "look at the network, at PUBSUB_EMULATOR_HOST if it is set, and at Google's status page; then check again"
 
-func (s *Source) inspectPermissions(ctx context.Context, found *connector.Checks, project, name string) {
-	const check = "subscription rights"
-	has, err := s.client.SubscriptionAdminClient.TestIamPermissions(ctx, &iampb.TestIamPermissionsRequest{
-		Resource: s.subscription, Permissions: []string{consuming, looking},
-	})
+// rightsName is the name of the check of permissions.
+const rightsName = "subscription rights"
+
+func (s *Source) inspectRights(ctx context.Context, found *connector.Checks) {
+	wanted := []string{consuming, looking}
+	has, err := s.client.SubscriptionAdminClient.TestIamPermissions(ctx, &iampb.TestIamPermissionsRequest{Resource: s.subscription, Permissions: wanted})
 	switch {
 	case status.Code(err) == codes.Unimplemented:
-		found.Found(connector.Skipped, check, "", "", "the emulator lets everybody do all", "")
-		return
-	case err != nil: // the look at the subscription says more
-		return
-	}
-	for permission, role := range map[string]string{consuming: "roles/pubsub.subscriber", looking: "roles/pubsub.viewer"} {
-		if !slices.Contains(has.Permissions, permission) {
-			found.Found(connector.Failed, check, permission, "missing", "without it "+map[string]string{
-				consuming: "nothing can be received", looking: "the start cannot look at the subscription",
-			}[permission], fmt.Sprintf("gcloud pubsub subscriptions add-iam-policy-binding %s --project %s --role %s --member serviceAccount:ACCOUNT", name, project, role))
+		found.Found(connector.Skipped, rightsName, "", "", "the emulator lets everybody do all", "")
+	case err == nil: // else the look at the subscription says why
+		for _, permission := range wanted {
+			if !slices.Contains(has.Permissions, permission) {
+				s.lacks(found, permission)
+			}
 		}
+		found.Well(rightsName, strings.Join(wanted, ", "))
 	}
-	found.Well(check, consuming+", "+looking)
+}
+
+// lacks adds a permission that is missing, once.
+func (s *Source) lacks(found *connector.Checks, permission string) {
+	if slices.ContainsFunc(*found, func(c connector.Check) bool { return c.Field == permission }) {
+		return
+	}
+	why, role := "without it nothing can be received", "roles/pubsub.subscriber"
+	if permission == looking {
+		why, role = "without it the start cannot look at the subscription", "roles/pubsub.viewer"
+	}
+	found.Found(connector.Failed, rightsName, permission, "missing", why,
+		fmt.Sprintf("gcloud pubsub subscriptions add-iam-policy-binding %s --project %s --role %s --member serviceAccount:ACCOUNT", path.Base(s.subscription), s.client.Project(), role))
 }
 
 // setting is one of a subscription that is not as it should be.

@@ -37,4 +37,3 @@ func Inspect(path, text, variable string) connector.Checks {
 	found.Well(name, fmt.Sprintf("%d", len(secrets)))
 	return found
 }
-

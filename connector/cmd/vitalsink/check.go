@@ -141,7 +141,7 @@ func (c *checkCommand) inspect(ctx context.Context, log *slog.Logger, configurat
 	p := &preflight{log: log, location: c.Location, checks: variables, seen: map[string]bool{}}
 	all := []needs{}
 	for _, one := range configurations {
-		one.checks.Well(one.check(), "")
+		one.checks.Well(one.check(), fmt.Sprintf("%d flags", len(one.settings)))
 		p.checks = append(p.checks, one.checks...)
 		all = append(all, one.command.needs())
 	}

@@ -258,9 +258,7 @@ const hides = "***"
 func newVeil() veil {
 	var v veil
 	for _, variable := range []string{secretVariable, keyVariable} {
-		for _, secret := range strings.FieldsFunc(os.Getenv(variable), func(r rune) bool { return strings.ContainsRune(", \t\r\n", r) }) {
-			v.secrets = append(v.secrets, secret)
-		}
+		v.secrets = append(v.secrets, strings.FieldsFunc(os.Getenv(variable), func(r rune) bool { return strings.ContainsRune(", \t\r\n", r) })...)
 	}
 	slices.SortFunc(v.secrets, func(a, b string) int { return len(b) - len(a) })
 	return v
