@@ -153,6 +153,14 @@ func (w *Warehouse) BooksOf(context.Context, connector.Window) (connector.Window
 	return nil, ErrNoDuckDB
 }
 
+// Inspect says that there is no DuckDB.
+func Inspect(_ context.Context, cfg Config, _ bool) connector.Checks {
+	return connector.Checks{{
+		Name: "duckdb file", Status: connector.Failed, Field: "--warehouse", Value: "duckdb://" + cfg.Path, Why: ErrNoDuckDB.Error(),
+		Remedy: "build it so, or give --warehouse bigquery://PROJECT/DATASET",
+	}}
+}
+
 // OpenReadOnly returns ErrNoDuckDB.
 func OpenReadOnly(context.Context, string) (*Reader, error) { return nil, ErrNoDuckDB }
 

@@ -124,20 +124,36 @@ func (s *Source) Close() error { return s.closing() }
 func (s *Source) Check(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, checkTime)
 	defer cancel()
+	sub, err := s.look(ctx)
+	switch {
+	case err != nil:
+		return err
+	case sub.EnableMessageOrdering:
+		return fmt.Errorf("%w: %s has message ordering on, so that %s", ErrOrdering, s.subscription, orderingHurts)
+	case sub.EnableExactlyOnceDelivery:
+		return fmt.Errorf("%w: %s has exactly-once delivery on, which %s", ErrOrdering, s.subscription, onceHurts)
+	}
+	return nil
+}
+
+// Why a subscription is better without what ErrOrdering is about.
+const (
+	orderingHurts = "a message waits until those of its user before it are committed"
+	onceHurts     = "costs most of the throughput"
+)
+
+// look asks the server for the subscription.
+func (s *Source) look(ctx context.Context) (*pubsubpb.Subscription, error) {
 	sub, err := s.client.SubscriptionAdminClient.GetSubscription(ctx, &pubsubpb.GetSubscriptionRequest{Subscription: s.subscription})
 	switch {
 	case status.Code(err) == codes.NotFound:
-		return fmt.Errorf("%w: %s", ErrNoSubscription, s.subscription)
+		return nil, fmt.Errorf("%w: %s", ErrNoSubscription, s.subscription)
 	case status.Code(err) == codes.Unavailable || errors.Is(err, context.DeadlineExceeded) || status.Code(err) == codes.DeadlineExceeded:
-		return fmt.Errorf("%w: no answer about subscription %s", ErrOutOfReach, s.subscription)
+		return nil, fmt.Errorf("%w: no answer about subscription %s", ErrOutOfReach, s.subscription)
 	case err != nil:
-		return fmt.Errorf("look at subscription %s: %w", s.subscription, err)
-	case sub.EnableMessageOrdering:
-		return fmt.Errorf("%w: %s has message ordering on, so that a message waits until those of its user before it are committed", ErrOrdering, s.subscription)
-	case sub.EnableExactlyOnceDelivery:
-		return fmt.Errorf("%w: %s has exactly-once delivery on, which costs most of the throughput", ErrOrdering, s.subscription)
+		return nil, fmt.Errorf("look at subscription %s: %w", s.subscription, err)
 	}
-	return nil
+	return sub, nil
 }
 
 // Receive delivers messages until ctx is done. Those that are not

@@ -81,7 +81,7 @@ func readSecrets(path string) (string, error) {
 
 func parseSecrets(text string) ([]*svix.Webhook, error) {
 	var keys []*svix.Webhook
-	parts := strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(", \t\r\n", r) })
+	parts := splitSecrets(text)
 	for i, secret := range parts {
 		key, err := svix.NewWebhook(secret)
 		if err != nil {
@@ -96,6 +96,10 @@ func parseSecrets(text string) ([]*svix.Webhook, error) {
 		return nil, errors.New("there is no webhook secret")
 	}
 	return keys, nil
+}
+
+func splitSecrets(text string) []string {
+	return strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(", \t\r\n", r) })
 }
 
 // keyLength is the length of a secret's key in bytes, but for its padding.

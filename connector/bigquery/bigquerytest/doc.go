@@ -81,7 +81,7 @@
 //     asked; prune by joins, or by anything but literals.
 //   - Jobs but queries; child jobs, lists of jobs, dry runs of scripts, of CREATE
 //     and of jobs.query, the tables that a dry run refers to; destination tables,
-//     sessions, caches, permissions, expiry, INFORMATION_SCHEMA, the Storage Read
+//     sessions, caches, permissions but those of Deny, expiry, INFORMATION_SCHEMA, the Storage Read
 //     API; datasets.update and undelete, filters of lists.
 //   - System variables but @@row_count, @@script.bytes_billed and
 //     @@script.job_id.

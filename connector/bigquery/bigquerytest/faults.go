@@ -49,6 +49,7 @@ const (
 	CallTablesPatch             = "tables.patch"
 	CallTablesUpdate            = "tables.update"
 	CallTablesDelete            = "tables.delete"
+	CallTablesTestPermissions   = "tables.testIamPermissions"
 	CallJob                     = "job"       // a job begins to run
 	CallStatement               = "statement" // a statement of a job
 	CallAny                     = ""

@@ -45,6 +45,7 @@ func (s *Server) handler() http.Handler {
 		"PATCH " + tables + "/{table}":               {CallTablesPatch, s.patchTable},
 		"PUT " + tables + "/{table}":                 {CallTablesUpdate, s.updateTable},
 		"DELETE " + tables + "/{table}":              {CallTablesDelete, s.deleteTable},
+		"POST " + tables + "/{table}":                {CallTablesTestPermissions, s.testPermissions},
 		"GET " + tables + "/{table}/data":            {CallTabledataList, s.listData},
 		"POST /projects/{project}/jobs":              {CallJobsInsert, s.insertJob},
 		"GET /projects/{project}/jobs/{job}":         {CallJobsGet, s.getJob},
@@ -69,6 +70,11 @@ func (s *Server) handler() http.Handler {
 func (s *Server) serve(call string, do method) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.faults.note(call, r.PathValue("dataset"))
+		w.Header().Set("Date", s.now().UTC().Format(http.TimeFormat))
+		if err := s.permissions.refusal(call, r.PathValue("dataset")); err != nil {
+			answerError(w, err)
+			return
+		}
 		fault := s.faults.next(call, s.tableOf(r))
 		if fault == nil {
 			answer(w, r, do)

@@ -38,8 +38,8 @@ type Config struct {
 	// of the Storage Write API do not see it: rows with it are refused. (With
 	// BigQuery it is minutes.) Optional, default 0.
 	SchemaLag time.Duration
-	// Now is the clock that StreamingBuffer and SchemaLag go by. Optional,
-	// default time.Now.
+	// Now is the clock that StreamingBuffer and SchemaLag go by, and that answers
+	// show as their Date. Optional, default time.Now.
 	Now func() time.Time
 	// Memory is what DuckDB may use, in bytes. Optional, default 1 GiB.
 	Memory int64
@@ -50,11 +50,12 @@ type Config struct {
 
 // Server is a BigQuery with one process's tables. Close it.
 type Server struct {
-	faults  faults
-	config  Config
-	db      *sql.DB
-	catalog catalog
-	locks   locks
+	faults      faults
+	permissions permissions
+	config      Config
+	db          *sql.DB
+	catalog     catalog
+	locks       locks
 
 	// altering is held while the catalog changes, and shared by all that runs
 	// outside transactions meanwhile. Those see it by its version.

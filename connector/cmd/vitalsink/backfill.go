@@ -26,10 +26,15 @@ const keyVariable = "VITALSINK_JUNCTION_API_KEY"
 
 // junctionFlags say which API to ask, and how much.
 type junctionFlags struct {
-	Environment string  `placeholder:"NAME" help:"Junction's environment: production or sandbox. Default: the one of the API key."`
-	Region      string  `placeholder:"NAME" help:"Junction's region: us or eu. Default: the one of the API key."`
-	APIURL      string  `name:"api-url" placeholder:"URL" help:"Where the API is, if elsewhere."`
+	junctionAPI
 	RequestRate float64 `default:"10" placeholder:"N" help:"Requests a second, at most. Default ${default}."`
+}
+
+// junctionAPI says which API to ask.
+type junctionAPI struct {
+	Environment string `placeholder:"NAME" help:"Junction's environment: production or sandbox. Default: the one of the API key."`
+	Region      string `placeholder:"NAME" help:"Junction's region: us or eu. Default: the one of the API key."`
+	APIURL      string `name:"api-url" placeholder:"URL" help:"Where the API is, if elsewhere."`
 }
 
 // client is one of the API.
@@ -52,7 +57,7 @@ func (f junctionFlags) client(log *slog.Logger) (*junction.Client, error) {
 	return c, nil
 }
 
-func (f junctionFlags) baseURL(key string) (string, error) {
+func (f junctionAPI) baseURL(key string) (string, error) {
 	if f.APIURL != "" && (f.Environment != "" || f.Region != "") {
 		return "", usage{errors.New("give --api-url, or --environment and --region, not both")}
 	}
@@ -210,24 +215,38 @@ func (c *backfillCommand) wanted(catalogue *schemas.Catalogue) (names []string) 
 	return names
 }
 
-func (c *backfillCommand) Run(ctx context.Context, std streams, log *slog.Logger) error {
+// configured finds all that is wrong with the flags but for those of Junction,
+// which client does.
+func (c *backfillCommand) configured() error {
 	catalogue, err := schemas.Load()
 	if err != nil {
 		return err
 	}
 	location, locationErr := c.location()
-	billed, billedErr := c.bill()
-	memory, memoryErr := c.shares(location)
-	client, clientErr := c.client(log)
-	order, orderErr := c.order(catalogue)
-	var project, topic string
+	_, billedErr := c.bill()
+	_, memoryErr := c.total()
+	_, orderErr := c.order(catalogue)
 	var topicErr error
 	if c.Topic != "" {
-		project, topic, topicErr = parseResource("topic", "TOPIC", c.Topic)
+		_, _, topicErr = parseResource("topic", "TOPIC", c.Topic)
 	}
-	if err := errors.Join(c.check(catalogue, location), locationErr, billedErr, memoryErr, clientErr, orderErr, topicErr); err != nil {
+	return errors.Join(c.check(catalogue, location), locationErr, billedErr, memoryErr, orderErr, topicErr)
+}
+
+func (c *backfillCommand) Run(ctx context.Context, std streams, log *slog.Logger) error {
+	catalogue, err := schemas.Load()
+	if err != nil {
 		return err
 	}
+	client, clientErr := c.client(log)
+	if err := errors.Join(c.configured(), clientErr); err != nil {
+		return err
+	}
+	location, _ := c.location() // all these are in order
+	billed, _ := c.bill()
+	memory, _ := c.shares(location)
+	order, _ := c.order(catalogue)
+	project, topic, _ := parseResource("topic", "TOPIC", c.Topic) // "" for none
 	f := &filling{
 		backfillCommand: c, std: std, client: client, order: order, memory: memory, project: project, topic: topic,
 		into: storage{location, memory.warehouse, billed, log},

@@ -163,13 +163,21 @@ func (c *eraseCommand) requestedBy() string {
 	return "unknown"
 }
 
+// configured finds all that is wrong with the flags.
+func (c *eraseCommand) configured() error {
+	_, locationErr := c.location()
+	_, billedErr := c.bill()
+	_, memoryErr := c.total()
+	return errors.Join(c.check(), locationErr, billedErr, memoryErr)
+}
+
 func (c *eraseCommand) Run(ctx context.Context, std streams, log *slog.Logger) (err error) {
-	location, locationErr := c.location()
-	billed, billedErr := c.bill()
-	memory, memoryErr := c.shares(location)
-	if err := errors.Join(c.check(), locationErr, billedErr, memoryErr); err != nil {
+	if err := c.configured(); err != nil {
 		return err
 	}
+	location, _ := c.location() // all these are in order
+	billed, _ := c.bill()
+	memory, _ := c.shares(location)
 	ids, err := c.fromFile(std.in)
 	if err != nil {
 		return err

@@ -57,30 +57,33 @@ type loaded struct {
 	Problems []string         `json:"problems"`
 }
 
-func (c *loadCommand) Run(ctx context.Context, std streams, log *slog.Logger) (err error) {
-	publishedAt, err := parseTime("published-at", c.PublishedAt)
-	if err != nil {
-		return err
-	}
-	location, err := c.location()
-	if err != nil {
-		return err
-	}
-	pace := location.pace()
+// configured fills in what depends on the warehouse, and finds all that is
+// wrong with the flags.
+func (c *loadCommand) configured() error {
+	_, publishedErr := parseTime("published-at", c.PublishedAt)
+	location, locationErr := c.location()
+	var intervalErr error
 	if c.FoldInterval == nil {
-		c.FoldInterval = &pace.fold
+		fold := location.pace().fold
+		c.FoldInterval = &fold
 	}
 	if *c.FoldInterval < 0 {
-		return usage{errors.New("--fold-interval must be 0s or more")}
+		intervalErr = usage{errors.New("--fold-interval must be 0s or more")}
 	}
-	billed, err := c.bill()
-	if err != nil {
+	_, billedErr := c.bill()
+	_, memoryErr := c.total()
+	return errors.Join(publishedErr, locationErr, intervalErr, billedErr, memoryErr)
+}
+
+func (c *loadCommand) Run(ctx context.Context, std streams, log *slog.Logger) (err error) {
+	if err := c.configured(); err != nil {
 		return err
 	}
-	memory, err := c.shares(location)
-	if err != nil {
-		return err
-	}
+	publishedAt, _ := parseTime("published-at", c.PublishedAt) // all these are in order
+	location, _ := c.location()
+	billed, _ := c.bill()
+	memory, _ := c.shares(location)
+	pace := location.pace()
 	catalogue, warehouse, err := storage{location, memory.warehouse, billed, log}.open(ctx)
 	if err != nil {
 		return err

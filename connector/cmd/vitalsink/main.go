@@ -38,7 +38,7 @@ type cli struct {
 	Replay    replayCommand    `cmd:"" help:"Send messages once more: from quarantine, from dead letters, from files."`
 	Erase     eraseCommand     `cmd:"" help:"Remove all that there is of a person, keep it removed, and keep the record of it."`
 	Query     queryCommand     `cmd:"" help:"Run one SQL statement on a DuckDB file, which it cannot change."`
-	Check     checkCommand     `cmd:"" help:"Prove that the books balance: that nothing was lost, and nothing counted twice."`
+	Check     checkCommand     `cmd:"" help:"Look at all that commands need, say what is wrong and what to do, and prove that the books balance."`
 	Schema    schemaCommand    `cmd:"" help:"Show the tables, and bring those in BigQuery up to date."`
 	Demo      demoCommand      `cmd:"" help:"See all of it work, on generated data, with no account and no cloud."`
 	Generate  generateCommand  `cmd:"" help:"Print generated messages, for tests and to try things out."`

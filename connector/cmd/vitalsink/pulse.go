@@ -17,7 +17,7 @@ const (
 	// day, and with history some thousand at once.
 	countEvery = 6 * time.Hour
 	// manyPartitions are so many that somebody has to do something, soon.
-	manyPartitions = bigquery.MaxPartitions / 10 * 9
+	manyPartitions = bigquery.ManyPartitions
 )
 
 // partitioned is a warehouse whose tables have partitions, and can have only so

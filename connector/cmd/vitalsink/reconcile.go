@@ -136,23 +136,40 @@ func (c *reconcileCommand) window() (from, until time.Time, err error) {
 	return from, until, err
 }
 
-func (c *reconcileCommand) Run(ctx context.Context, std streams, log *slog.Logger) error {
+// configured finds all that is wrong with the flags but for those of Junction,
+// which client does.
+func (c *reconcileCommand) configured() error {
 	catalogue, err := schemas.Load()
 	if err != nil {
 		return err
 	}
 	location, locationErr := c.location()
-	billed, billedErr := c.bill()
-	memory, memoryErr := c.shares(location)
-	client, clientErr := c.client(log)
-	from, until, windowErr := c.window()
-	var most int64
+	_, billedErr := c.bill()
+	_, memoryErr := c.total()
+	_, _, windowErr := c.window()
 	var mostErr error
 	if c.MaxBytes != "" {
-		most, mostErr = parseBilled("max-bytes", c.MaxBytes)
+		_, mostErr = parseBilled("max-bytes", c.MaxBytes)
 	}
-	if err := errors.Join(c.check(catalogue, location), locationErr, billedErr, memoryErr, clientErr, windowErr, mostErr); err != nil {
+	return errors.Join(c.check(catalogue, location), locationErr, billedErr, memoryErr, windowErr, mostErr)
+}
+
+func (c *reconcileCommand) Run(ctx context.Context, std streams, log *slog.Logger) error {
+	catalogue, err := schemas.Load()
+	if err != nil {
 		return err
+	}
+	client, clientErr := c.client(log)
+	if err := errors.Join(c.configured(), clientErr); err != nil {
+		return err
+	}
+	location, _ := c.location() // all these are in order
+	billed, _ := c.bill()
+	memory, _ := c.shares(location)
+	from, until, _ := c.window()
+	var most int64
+	if c.MaxBytes != "" {
+		most, _ = parseBilled("max-bytes", c.MaxBytes)
 	}
 	defer client.Close() //nolint:errcheck // it has none
 	if most > 0 {

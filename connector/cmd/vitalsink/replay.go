@@ -103,13 +103,21 @@ func (c *replayCommand) check() error {
 
 func isSubscription(from string) bool { return strings.HasPrefix(from, "pubsub://") }
 
+// configured finds all that is wrong with the flags.
+func (c *replayCommand) configured() error {
+	_, locationErr := c.location()
+	_, billedErr := c.bill()
+	_, memoryErr := c.total()
+	return errors.Join(c.check(), locationErr, billedErr, memoryErr)
+}
+
 func (c *replayCommand) Run(ctx context.Context, std streams, log *slog.Logger) (err error) {
-	location, locationErr := c.location()
-	billed, billedErr := c.bill()
-	memory, memoryErr := c.shares(location)
-	if err := errors.Join(c.check(), locationErr, billedErr, memoryErr); err != nil {
+	if err := c.configured(); err != nil {
 		return err
 	}
+	location, _ := c.location() // all these are in order
+	billed, _ := c.bill()
+	memory, _ := c.shares(location)
 	if _, err := os.Stat(location.path); !location.isBigQuery() && err != nil {
 		return fmt.Errorf("duckdb file %s: %w; replay is for a warehouse that is there, load makes one", location.path, errors.Unwrap(err))
 	}

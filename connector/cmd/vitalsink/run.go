@@ -72,15 +72,25 @@ func (c *runCommand) check() error {
 	return errors.Join(errs...)
 }
 
-func (c *runCommand) Run(ctx context.Context, std streams, log *slog.Logger) error {
-	project, name, sourceErr := parseResource("source", "SUBSCRIPTION", c.Source)
+// configured fills in what depends on the warehouse, and finds all that is
+// wrong with the flags.
+func (c *runCommand) configured() error {
+	_, _, sourceErr := parseResource("source", "SUBSCRIPTION", c.Source)
 	location, locationErr := c.location()
 	c.setDefaults(location)
-	memory, memoryErr := c.shares(location)
-	billed, billedErr := c.bill()
+	_, memoryErr := c.total()
+	_, billedErr := c.bill()
+	return errors.Join(sourceErr, c.check(), memoryErr, locationErr, billedErr)
+}
+
+func (c *runCommand) Run(ctx context.Context, std streams, log *slog.Logger) error {
 	listener, listenErr := c.listen(ctx)
-	err := errors.Join(sourceErr, c.check(), memoryErr, locationErr, billedErr, listenErr)
+	err := errors.Join(c.configured(), listenErr)
 	if err == nil {
+		project, name, _ := parseResource("source", "SUBSCRIPTION", c.Source) // all these are in order
+		location, _ := c.location()
+		memory, _ := c.shares(location)
+		billed, _ := c.bill()
 		into := storage{location, memory.warehouse, billed, log}
 		err = c.run(ctx, std, log, subscription{project, name, memory}, into, listener)
 	}

@@ -119,10 +119,22 @@ func (c *webhookCommand) way(log *slog.Logger) (func(context.Context, endpoint) 
 	}, errors.Join(locationErr, memoryErr)
 }
 
+// configured finds all that is wrong with the flags but for the secrets, which
+// webhook.Inspect judges.
+func (c *webhookCommand) configured() error {
+	_, wayErr := c.way(slog.New(slog.DiscardHandler))
+	_, bodyErr := c.mostBody()
+	_, _, listenErr := net.SplitHostPort(c.Listen)
+	if listenErr != nil {
+		listenErr = usage{fmt.Errorf("--listen %s: write HOST:PORT", c.Listen)}
+	}
+	return errors.Join(wayErr, c.checkPath(), bodyErr, listenErr)
+}
+
 // door is what the flags say of it.
 func (c *webhookCommand) door(log *slog.Logger) (*webhook.Door, error) {
 	d := &webhook.Door{Path: c.Path, Log: log}
-	var secretErr, pathErr, bodyErr error
+	var secretErr, bodyErr error
 	if c.SecretFile != "" {
 		d.Secrets, secretErr = webhook.OpenSecrets(c.SecretFile, log)
 	} else if d.Secrets, secretErr = webhook.ParseSecrets(os.Getenv(secretVariable)); secretErr != nil {
@@ -131,17 +143,27 @@ func (c *webhookCommand) door(log *slog.Logger) (*webhook.Door, error) {
 	if secretErr != nil {
 		secretErr = usage{secretErr}
 	}
-	if c.Path == "/healthz" || c.Path == "/readyz" {
-		pathErr = usage{fmt.Errorf("--path %s is taken", c.Path)}
-	} else if !plainPath.MatchString(c.Path) {
-		pathErr = usage{fmt.Errorf("--path %s: write / and names of letters, digits and ._~-, such as /webhooks/junction", c.Path)}
+	d.MaxBody, bodyErr = c.mostBody()
+	return d, errors.Join(secretErr, c.checkPath(), bodyErr)
+}
+
+func (c *webhookCommand) checkPath() error {
+	switch {
+	case c.Path == "/healthz" || c.Path == "/readyz":
+		return usage{fmt.Errorf("--path %s is taken", c.Path)}
+	case !plainPath.MatchString(c.Path):
+		return usage{fmt.Errorf("--path %s: write / and names of letters, digits and ._~-, such as /webhooks/junction", c.Path)}
 	}
+	return nil
+}
+
+// mostBody is --max-body, in bytes.
+func (c *webhookCommand) mostBody() (int64, error) {
 	n, err := humanize.ParseBytes(c.MaxBody)
 	if err != nil || strings.Contains(c.MaxBody, ",") || n == 0 || n > mostBody {
-		bodyErr = usage{fmt.Errorf("--max-body %s: write a size of at most %s, such as 4MiB", c.MaxBody, humanize.Bytes(mostBody))}
+		return 0, usage{fmt.Errorf("--max-body %s: write a size of at most %s, such as 4MiB", c.MaxBody, humanize.Bytes(mostBody))}
 	}
-	d.MaxBody = int64(n)
-	return d, errors.Join(secretErr, pathErr, bodyErr)
+	return int64(n), nil
 }
 
 // toTopic publishes until ctx is done.
