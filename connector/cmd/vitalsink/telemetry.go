@@ -74,8 +74,10 @@ func newTelemetry(ctx context.Context, window bool, log *slog.Logger) (*telemetr
 	if !window && !metrics && !traces {
 		return nil, nil
 	}
-	// It would write to standard error as it likes, values of variables included.
+	// The SDK would write to standard error as it likes, values of variables
+	// included; what matters of it the exporters below say.
 	otel.SetLogger(logr.Discard())
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(error) {}))
 	origin, err := originOf(ctx)
 	if err != nil {
 		return nil, err

@@ -151,7 +151,7 @@ func TestCollectorOutOfReach(t *testing.T) {
 	t.Parallel()
 	s := newService(t)
 	p := newProcess(s.Addr, filepath.Join(t.TempDir(), "run.duckdb"))
-	p.Env = append(p.Env, "OTEL_EXPORTER_OTLP_ENDPOINT=http://"+freeAddress(t), "OTEL_METRIC_EXPORT_INTERVAL=10", "OTEL_METRIC_EXPORT_TIMEOUT=10",
+	p.Env = append(p.Env, "OTEL_EXPORTER_OTLP_ENDPOINT=http://"+freeAddress(t), "OTEL_METRIC_EXPORT_INTERVAL=2", "OTEL_METRIC_EXPORT_TIMEOUT=1",
 		"OTEL_BSP_SCHEDULE_DELAY=10", "OTEL_EXPORTER_OTLP_TIMEOUT=10")
 	p.start(t)
 	messages := scenarioPart(t, 50)
