@@ -1,11 +1,11 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,10 +17,10 @@ import (
 // crowded is a warehouse that has many partitions, and merges nothing.
 type crowded struct {
 	connector.Warehouse
-	appended time.Time // its batch
-	most     int       // partitions of a table
-	err      error     // of counting them
-	counts   int
+	appended time.Time    // its batch
+	most     atomic.Int64 // partitions of a table
+	fails    atomic.Bool  // to count them
+	counts   atomic.Int64
 }
 
 func (c *crowded) Pending(context.Context) (*connector.Pending, error) {
@@ -32,8 +32,11 @@ func (c *crowded) Merge(context.Context, *connector.Merge) (connector.MergeBooks
 }
 
 func (c *crowded) Partitions(context.Context) (map[string]int, error) {
-	c.counts++
-	return map[string]int{"timeseries": c.most, "sleep": 5}, c.err
+	c.counts.Add(1)
+	if c.fails.Load() {
+		return nil, connector.ErrUnavailable
+	}
+	return map[string]int{"timeseries": int(c.most.Load()), "sleep": 5}, nil
 }
 
 // TestPulse: every minute a service says how far it is, and how far behind, so
@@ -45,9 +48,10 @@ func TestPulse(t *testing.T) {
 		t.Fatal(err)
 	}
 	synctest.Test(t, func(t *testing.T) {
-		var said bytes.Buffer
+		var said screen
 		log := slog.New(slog.NewTextHandler(&said, nil))
-		w := &crowded{appended: time.Now(), most: manyPartitions - 1}
+		w := &crowded{appended: time.Now()}
+		w.most.Store(manyPartitions - 1)
 		s := &connector.Service{
 			Ingest: &connector.Ingest{Warehouse: w, Catalogue: catalogue, Log: log},
 			Folder: &connector.Folder{Warehouse: w, Catalogue: catalogue, Log: log},
@@ -55,10 +59,10 @@ func TestPulse(t *testing.T) {
 		stop := feel(t.Context(), s, log, true)
 		defer stop()
 		during := func(d time.Duration) string {
-			said.Reset()
+			before := len(said.String())
 			time.Sleep(d)
 			synctest.Wait()
-			return said.String()
+			return said.String()[before:]
 		}
 		if line := during(pulseEvery); !strings.Contains(line, `msg="at work" messages=0 rows=0 folded=0 quarantined=0 held_bytes=0 paused=false lag_seconds=0`) {
 			t.Errorf("before the first fold: %s", line)
@@ -69,14 +73,14 @@ func TestPulse(t *testing.T) {
 		if line := during(pulseEvery); !strings.Contains(line, " lag_seconds=120\n") {
 			t.Errorf("a batch is two minutes old and not merged: %s", line)
 		}
-		w.most = manyPartitions
+		w.most.Store(manyPartitions)
 		lines := during(countEvery)
 		if strings.Count(lines, "at work") != 360 || strings.Count(lines, "nears the most partitions") != 1 || !strings.Contains(lines, "table=timeseries partitions=9000 most=10000") {
 			t.Errorf("six hours later: %.300s", lines)
 		}
-		w.err = errors.New("boom")
-		if lines := during(countEvery); !strings.Contains(lines, "cannot count partitions") || w.counts != 3 {
-			t.Errorf("counted %d times, and it fails", w.counts)
+		w.fails.Store(true)
+		if lines := during(countEvery); !strings.Contains(lines, "cannot count partitions") || w.counts.Load() != 3 {
+			t.Errorf("counted %d times, and it fails", w.counts.Load())
 		}
 	})
 }

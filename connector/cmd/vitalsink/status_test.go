@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -111,7 +112,7 @@ func wantNobody(t *testing.T, text string, messages []transforms.Message) {
 type hanging struct {
 	connector.Warehouse
 	free  chan struct{}
-	asked int
+	asked atomic.Int64
 }
 
 func (h *hanging) hang(ctx context.Context) error {
@@ -130,7 +131,7 @@ func (h *hanging) Pending(ctx context.Context) (*connector.Pending, error) { ret
 func (h *hanging) Erased(ctx context.Context) (connector.Erased, error) { return nil, h.hang(ctx) }
 
 func (h *hanging) TableRows(ctx context.Context) (map[string]int64, error) {
-	h.asked++
+	h.asked.Add(1)
 	select {
 	case <-h.free:
 		return map[string]int64{"sleep": 7}, nil
@@ -184,8 +185,8 @@ func TestStatusWhileWarehouseHangs(t *testing.T) {
 				t.Errorf("while nothing answers: %s", page)
 			}
 		}
-		if w.asked != 1 {
-			t.Errorf("a warehouse that hangs was asked %d times", w.asked)
+		if w.asked.Load() != 1 {
+			t.Errorf("a warehouse that hangs was asked %d times", w.asked.Load())
 		}
 		time.Sleep(2 * time.Minute)
 		if page := look(); !strings.Contains(page, "<h1>No fold has looked at the warehouse for 2 min 4 s") {
@@ -197,13 +198,13 @@ func TestStatusWhileWarehouseHangs(t *testing.T) {
 			t.Errorf("when it answers: %s", page)
 		}
 		time.Sleep(30 * time.Second)
-		before := w.asked
-		if page := look(); !strings.Contains(page, "Rows were counted 30 s ago") || w.asked != before {
-			t.Errorf("half a minute later it was asked %d times more: %s", w.asked-before, page)
+		before := w.asked.Load()
+		if page := look(); !strings.Contains(page, "Rows were counted 30 s ago") || w.asked.Load() != before {
+			t.Errorf("half a minute later it was asked %d times more: %s", w.asked.Load()-before, page)
 		}
 		time.Sleep(30 * time.Second)
-		if look(); w.asked != before+1 {
-			t.Errorf("a minute later it was asked %d times more", w.asked-before)
+		if look(); w.asked.Load() != before+1 {
+			t.Errorf("a minute later it was asked %d times more", w.asked.Load()-before)
 		}
 		b.stop()
 		cancel()
