@@ -27,6 +27,7 @@ import (
 
 	"vitalsink/connector"
 	"vitalsink/connector/bigquery"
+	"vitalsink/connector/connectortest"
 	"vitalsink/connector/junction/junctiontest"
 )
 
@@ -428,6 +429,7 @@ func (s *setup) everything() []string {
 // TestCheckFindsMisconfigurations: of each it names the field, and what to do;
 // where all is in order it finds nothing. Nothing that it prints is a secret.
 func TestCheckFindsMisconfigurations(t *testing.T) {
+	connectortest.Long(t)
 	s := newSetup(t)
 	clean := func(t *testing.T) {
 		s.environment(t)

@@ -175,10 +175,12 @@ func runSays(t *testing.T, disk *connectortest.Disk, level, form string, message
 		status, said["/readyz while paused"] = fetch(t, address, "/readyz")
 		return status == http.StatusServiceUnavailable
 	})
-	_, said["/metrics while paused"] = fetch(t, address, "/metrics")
+	for _, path := range []string{"/", "/status.json", "/metrics"} {
+		_, said[path+" while paused"] = fetch(t, address, path)
+	}
 	disk.Free(t)
 	s.awaitAcks(t, len(messages))
-	for _, path := range []string{"/metrics", "/readyz", "/healthz", "/canary?canary=8675309"} {
+	for _, path := range []string{"/", "/status.json", "/metrics", "/readyz", "/healthz", "/canary?canary=8675309"} {
 		_, said[path] = fetch(t, address, path)
 	}
 	delete(said, "/canary?canary=8675309") // the answer may repeat it, the log may not

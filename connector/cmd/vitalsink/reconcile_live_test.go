@@ -409,6 +409,7 @@ func TestReconcileBudget(t *testing.T) {
 
 // TestReconcileFails: what cannot be asked is no drift, and nobody is named.
 func TestReconcileFails(t *testing.T) {
+	connectortest.Long(t)
 	a := newAudited(t, 2, 1)
 	clean := a.reconciles(t, exitDone)
 	a.inject(t, faults()[0], a.people[0].ID)

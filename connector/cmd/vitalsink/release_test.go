@@ -17,6 +17,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"vitalsink/connector/connectortest"
 )
 
 const root = "../../.."
@@ -24,6 +26,7 @@ const root = "../../.."
 // TestRelease builds what is released, by the command that the image and
 // "make release" build it with.
 func TestRelease(t *testing.T) {
+	connectortest.Long(t)
 	dir := t.TempDir()
 	binary := filepath.Join(dir, "vitalsink")
 	buildRelease(t, root, binary)
