@@ -31,11 +31,17 @@ func Inspect(ctx context.Context, cfg Config, writes bool) connector.Checks {
 	value := "duckdb://" + cfg.Path
 	err := checkPath(cfg.Path, false)
 	if err != nil {
-		found.Found(connector.Failed, name, flag, value, err.Error(), "name a file in a folder that is there: mkdir -p "+filepath.Dir(cfg.Path))
+		remedy := "name a file in a folder that is there: mkdir -p " + filepath.Dir(cfg.Path)
+		if about, statErr := os.Stat(cfg.Path); statErr == nil && about.IsDir() {
+			remedy = "name a file in it: --warehouse duckdb://" + filepath.Join(cfg.Path, "vitalsink.duckdb")
+		}
+		found.Found(connector.Failed, name, flag, value, err.Error(), remedy)
 		return found
 	}
 	if writes {
 		inspectFolder(&found, cfg.Path)
+	} else {
+		inspectSpace(&found, filepath.Dir(cfg.Path), connector.Warning)
 	}
 	if _, err := os.Stat(cfg.Path); errors.Is(err, fs.ErrNotExist) {
 		inspectAbsent(&found, cfg.Path, writes)
@@ -47,7 +53,7 @@ func Inspect(ctx context.Context, cfg Config, writes bool) connector.Checks {
 		found.Found(connector.Unseen, name, flag, value, "another process has the file open, and there can be one per file", "stop that process, a run, load or webhook, and check again: fuser "+cfg.Path)
 		return found
 	case err != nil:
-		found.Found(connector.Failed, name, flag, value, err.Error(), "name a file that vitalsink made, or one that is not there yet")
+		found.Found(connector.Failed, name, flag, value, err.Error(), "if vitalsink made it, it is damaged: keep it, restore a copy, and load again what has come since; else name another file")
 		return found
 	}
 	defer func() { _ = r.Close() }() // only read
@@ -96,15 +102,23 @@ func inspectFolder(found *connector.Checks, path string) {
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		found.Found(connector.Failed, name, "--warehouse", path, "it cannot be written to: "+causeOf(err).Error(), "chmod u+w "+path)
 	}
+	found.Well(name, humanize.IBytes(inspectSpace(found, dir, connector.Failed))+" free")
+}
+
+// inspectSpace judges the room on a disk, and returns it; too little is as bad as
+// is said.
+func inspectSpace(found *connector.Checks, dir string, tooLittle connector.Status) (free uint64) {
+	const name = "duckdb folder"
 	free, known := freeSpace(dir)
+	remedy := "make room on the disk of " + dir + ", at least " + humanize.IBytes(ampleSpace)
 	switch {
 	case !known:
 	case free < leastSpace:
-		found.Found(connector.Failed, name, "free space", humanize.IBytes(free), "the next commits will fail", "make room on the disk of "+dir+", at least "+humanize.IBytes(ampleSpace))
+		found.Found(tooLittle, name, "free space", humanize.IBytes(free), "the next commits will fail", remedy)
 	case free < ampleSpace:
-		found.Found(connector.Warning, name, "free space", humanize.IBytes(free), "folds spill beside the file, and the journal grows there", "make room on the disk of "+dir+", at least "+humanize.IBytes(ampleSpace))
+		found.Found(connector.Warning, name, "free space", humanize.IBytes(free), "folds spill beside the file, and the journal grows there", remedy)
 	}
-	found.Well(name, humanize.IBytes(free)+" free")
+	return free
 }
 
 // catalogueVersion is that of whoever made the tables, 0 if there are none.

@@ -69,7 +69,7 @@ type demoCommand struct {
 	Warehouse string        `enum:"duckdb,bigquery" default:"duckdb" env:"VITALSINK_DEMO_WAREHOUSE" placeholder:"NAME" help:"duckdb, or bigquery: a stand-in for it within this process, with no cloud. Default ${default}."`
 	Via       string        `enum:"pubsub,webhook" default:"pubsub" placeholder:"DOOR" help:"pubsub, or webhook: events are signed, posted to what \"vitalsink webhook\" runs, and published by it. Default ${default}."`
 	File      string        `placeholder:"PATH" help:"DuckDB: keep the tables in this new file, to query them afterwards. Default: a temporary file."`
-	For       time.Duration `placeholder:"TIME" help:"Go on with more days of these people, at 20 messages a second, for so long, such as 10m, or until it is interrupted: to watch it (--http), and to break things. Default: until three days are told."`
+	For       time.Duration `env:"VITALSINK_DEMO_FOR" placeholder:"TIME" help:"Go on with more days of these people, at 20 messages a second, for so long, such as 10m, or until it is interrupted: to watch it (--http), and to break things. Default: until three days are told."`
 	httpFlag
 }
 
@@ -176,7 +176,7 @@ them to Pub/Sub`,
 func (d *demoRun) tell(out io.Writer) error {
 	landed := d.service.Ingest.Landed()
 	days := d.population.Days
-	if d.lasts > 0 {
+	if d.lasts > 0 && !d.told.IsZero() {
 		days = int(d.told.Sub(d.population.Start).Hours()/24) + 1
 	}
 	fmt.Fprintf(out, demoStory, d.population.Users, english.Plural(days, "day", ""), landed.Books.Messages, demoWays[d.via],
@@ -229,22 +229,20 @@ func (d *demoRun) run(ctx context.Context, std streams) error {
 		command: "demo", source: "generated messages, by way of " + d.via, destination: d.into, catalogue: d.catalogue, service: d.service,
 		ready: func() error { return working(d.service.Ingest) },
 	}, d.log)
-	sending := ctx
+	sending, stop := context.WithCancel(ctx)
+	defer stop()
 	if d.lasts > 0 { // told to stop, it sends no more, and ends as if that had been all
-		var stop context.CancelFunc
-		sending, stop = context.WithTimeout(ctx, d.lasts)
-		defer stop()
 		ctx = context.WithoutCancel(ctx)
 	}
 	g, runCtx := errgroup.WithContext(ctx)
 	g.Go(func() error { return d.service.Run(runCtx) })
 	g.Go(func() error {
 		defer close(d.done)
-		send, stop, err := d.sender(runCtx)
+		send, shut, err := d.sender(runCtx)
 		if err != nil {
 			return err
 		}
-		return errors.Join(d.publish(runCtx, sending, send), stop())
+		return errors.Join(d.publish(runCtx, sending, stop, send), shut())
 	})
 	hide := showProgress(std.err, func() string {
 		return fmt.Sprintf("%s published; %s", humanize.Comma(d.published.Load()), progressOf(d.service))
@@ -310,7 +308,7 @@ func (d *demoRun) subscribe(ctx context.Context) error {
 // publish sends messages at the pace at which they are committed, for this
 // server slows down with its backlog, until there are no more, or sending is
 // done, and returns when all are committed.
-func (d *demoRun) publish(ctx, sending context.Context, send func(context.Context, *transforms.Message) error) error {
+func (d *demoRun) publish(ctx, sending context.Context, stop func(), send func(context.Context, *transforms.Message) error) error {
 	pace := rate.NewLimiter(rate.Inf, 0)
 	if d.lasts > 0 {
 		pace = rate.NewLimiter(demoPace, demoPace)
@@ -325,14 +323,24 @@ func (d *demoRun) publish(ctx, sending context.Context, send func(context.Contex
 		if err != nil {
 			return errors.Join(err, g.Wait())
 		}
-		d.published.Add(1)
+		if d.published.Add(1) == 1 && d.lasts > 0 { // not before: to make up a day takes a moment
+			defer time.AfterFunc(d.lasts, stop).Stop()
+		}
 		d.told = m.PublishTime
 		g.Go(func() error { return send(gctx, &m) })
 	}
 	if err := g.Wait(); err != nil {
 		return err
 	}
+	if waiting := d.waiting(); d.lasts > 0 && waiting > 0 {
+		d.log.Info("nothing more is sent; what is under way has a minute to be committed, then come the books; interrupted once more it ends at once", "messages", waiting)
+	}
 	return d.await(ctx, ctx, 1)
+}
+
+// waiting is how many messages are published and not committed.
+func (d *demoRun) waiting() int64 {
+	return d.published.Load() - int64(d.service.Ingest.Landed().Books.Messages)
 }
 
 // sender is the way of messages to the Pub/Sub server; stop ends it.
@@ -364,7 +372,7 @@ func (d *demoRun) await(ctx, sending context.Context, backlog int64) error {
 	}
 	ticker := time.NewTicker(20 * time.Millisecond)
 	defer ticker.Stop()
-	for d.published.Load()-int64(d.service.Ingest.Landed().Books.Messages) >= backlog {
+	for d.waiting() >= backlog {
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("%d messages are published, and only %d committed: %w",

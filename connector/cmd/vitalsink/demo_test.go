@@ -132,6 +132,16 @@ func TestDemoFlags(t *testing.T) {
 	}
 }
 
+// TestDemoLasts: a demo that is to last ends when its time is up, with its books.
+func TestDemoLasts(t *testing.T) {
+	t.Parallel()
+	var out, errs strings.Builder
+	if code := execute(t.Context(), []string{"demo", "--for", "2s"}, streams{nil, &out, &errs}); code != exitDone || !strings.Contains(out.String(), "for 1 day.") {
+		t.Errorf("it exits with %d, and says %.300s%s", code, out.String(), errs.String())
+	}
+	checkBooks(t, out.String())
+}
+
 // equation is a line of the books: what is counted, a sum and its terms.
 var equation = regexp.MustCompile(`(?m)^([a-z ]+?)  +(\d+) = (\d+ .*)$`)
 

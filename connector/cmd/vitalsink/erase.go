@@ -28,7 +28,7 @@ type eraseCommand struct {
 	User         []string       `placeholder:"ID" sep:"none" env:"-" help:"Erase this user, by Junction's id. May be given several times."`
 	ClientUserID []string       `name:"client-user-id" placeholder:"REFERENCE" sep:"none" env:"-" help:"Erase the users to whom tables and logs give this client_user_id. With --user or --file it means nobody else: messages that name their user by nothing else are found by it. May be given several times."`
 	File         string         `placeholder:"FILE" env:"-" help:"Erase the users of a file, a Junction id on each line; - for standard input, which keeps ids out of the shell's history."`
-	DryRun       bool           `env:"-" help:"Count what would be removed, and change nothing."`
+	DryRun       bool           `help:"Count what would be removed, and change nothing."`
 	Sweep        bool           `env:"-" help:"Look once more for everybody who is erased, and remove what has come since. For a schedule, and after an interruption."`
 	List         bool           `env:"-" help:"Print the erasures on record, of all or of the users given. It says nobody's id."`
 	Lift         bool           `env:"-" help:"End the erasures of the users given: what comes of them from now on is kept. It brings nothing back."`
@@ -57,8 +57,8 @@ which there has to be room beside it.
 The record, the table erasures, holds a hash of the id (SHA-256), and the id is
 kept nowhere. Delete the user at Junction first, or it keeps sending. The output
 says what cannot be reached from here, and until when that exists; docs/security.md
-has it all for those who must prove it. Whom to erase is never taken from the
-environment.
+has it all for those who must prove it. Whom to erase, and what else to do instead, is
+never taken from the environment; VITALSINK_DRY_RUN is.
 
 Exit code 3: something is left in batches that cannot be folded yet, or messages
 could not be searched (--dry-run tells, too); the output says what to do.`

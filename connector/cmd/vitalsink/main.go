@@ -48,7 +48,8 @@ type cli struct {
 const about = `Lands health data of wearables, as Junction delivers it, in warehouse tables:
 one row per fact, always the latest version, nothing lost, nothing twice.
 
-Every flag can also be given as an environment variable, but for whom to erase.
+Every flag can also be given as an environment variable, but for whom to erase
+(and what erase is to do instead), and check --show-config.
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done but something needs a person
 (a message in quarantine, books that do not balance, something that could not be
 fetched, drift that remains, data of who is erased that cannot be removed yet).

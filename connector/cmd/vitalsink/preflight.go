@@ -19,6 +19,7 @@ import (
 	"vitalsink/connector"
 	"vitalsink/connector/bigquery"
 	"vitalsink/connector/duckdb"
+	"vitalsink/connector/junction"
 	"vitalsink/connector/pubsub"
 	"vitalsink/connector/webhook"
 	"vitalsink/schemas"
@@ -195,6 +196,12 @@ func (p *preflight) memory(f memoryFlag) {
 }
 
 func (p *preflight) junction(ctx context.Context, f junctionFlags) {
+	key := os.Getenv(keyVariable)
+	if _, _, known := junction.OfKey(key); !known && key != "" && f.Region == "" && f.APIURL == "" {
+		p.checks.Found(connector.Failed, "junction", keyVariable, hides, "it does not begin as Junction's keys do: sk_us_, sk_eu_, pk_us_ or pk_eu_",
+			"copy it anew from Junction's dashboard; if it is right, give --environment and --region")
+		return
+	}
 	client, err := f.client(p.log)
 	if err != nil {
 		c := configuration{name: "junction"}

@@ -83,6 +83,10 @@ func configure(name string, given map[string]string) (*configuration, error) {
 	c.judge(c.command.configured())
 	for i := range c.settings { // as configured has left them
 		s := &c.settings[i]
+		if s.From == "default" && slices.Contains(commandLines[name], s.Name) {
+			s.Value = "false" // it only makes the line complete
+			continue
+		}
 		if s.Value = shown(s.flag.Target); s.Name == "--memory" && s.Value == "" {
 			if total, err := (memoryFlag{}).total(); err == nil {
 				s.Value = humanize.IBytes(uint64(total))
@@ -219,11 +223,23 @@ func unknownVariables(environment []string) (checks connector.Checks, err error)
 			continue
 		}
 		nearest := slices.MinFunc(known, func(a, b string) int { return distance(variable, a) - distance(variable, b) })
-		checks.Found(connector.Failed, name, variable, "", "nobody knows this variable, so it does nothing", "is it "+nearest+"? Rename it, or unset it")
+		if strings.Contains(variable, "SECRET") { // nothing else is to get it
+			nearest = secretVariable
+		} else if distance(variable, nearest) > mostMistakes {
+			nearest = ""
+		}
+		remedy := "unset it; vitalsink COMMAND --help names the variables of a command"
+		if nearest != "" {
+			remedy = "is it " + nearest + "? Rename it, or unset it"
+		}
+		checks.Found(connector.Failed, name, variable, "", "nobody knows this variable, so it does nothing", remedy)
 	}
 	checks.Well(name, "all are known")
 	return checks, err
 }
+
+// mostMistakes are so many letters that a name is still a misspelt one.
+const mostMistakes = 2
 
 // distance is how many letters to change, add or leave out between two words.
 func distance(a, b string) int {
@@ -250,7 +266,7 @@ func distance(a, b string) int {
 type veil struct{ secrets []string }
 
 // secretForms are those of secrets, wherever they stand.
-var secretForms = regexp.MustCompile(`whsec_[^\s,]+|[ps]k_(us|eu)_[^\s,]+|//[^/\s@]+@`)
+var secretForms = regexp.MustCompile(`whsec_[^\s,]+|[ps]k_(us|eu)_[^\s,]+|//[^/\s@]+@|://[^\s?]*\?[^\s"]+`)
 
 // hides is what stands for a secret.
 const hides = "***"

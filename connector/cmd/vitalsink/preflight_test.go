@@ -280,6 +280,8 @@ var ofFile = []string{"--for", "load"}
 var misconfigurations = map[string]misconfiguration{
 	// Configuration.
 	"unknown variable":  {env("VITALSINK_FLUSH_INTERVALL", "1m"), nil, connector.Failed, "VITALSINK_FLUSH_INTERVALL", "is it VITALSINK_FLUSH_INTERVAL?"},
+	"misspelt secret":   {env("VITALSINK_SECRET", seededSecret), nil, connector.Failed, "VITALSINK_SECRET", "is it VITALSINK_WEBHOOK_SECRET?"},
+	"far from any":      {env("VITALSINK_CLUSTER", "1"), nil, connector.Failed, "VITALSINK_CLUSTER", "names the variables"},
 	"source missing":    {func(t *testing.T, _ *setup) { unset(t, "VITALSINK_SOURCE") }, nil, connector.Failed, "--source", "set VITALSINK_SOURCE"},
 	"source":            {env("VITALSINK_SOURCE", "demo/vitalsink"), nil, connector.Failed, "--source", "write pubsub://PROJECT/SUBSCRIPTION"},
 	"no time":           {env("VITALSINK_FOLD_INTERVAL", "often"), nil, connector.Failed, "--fold-interval", "write TIME"},
@@ -338,6 +340,7 @@ var misconfigurations = map[string]misconfiguration{
 	"no key":                    {func(t *testing.T, _ *setup) { unset(t, keyVariable) }, nil, connector.Failed, keyVariable, "it holds the team's API key"},
 	"key of another region":     {nil, []string{"--for", "reconcile", "--warehouse", "duckdb://new.duckdb", "--region", "eu"}, connector.Failed, "--region", "the API key is for us"},
 	"address of another region": {nil, []string{"--for", "reconcile", "--warehouse", "duckdb://new.duckdb", "--api-url", "https://api.sandbox.eu.junction.com"}, connector.Failed, "--region", "--environment sandbox --region us"},
+	"no key of Junction's":      {env(keyVariable, "another"), []string{"--for", "reconcile"}, connector.Failed, keyVariable, "copy it anew"},
 	"not Junction":              {notJunction, []string{"--for", "reconcile"}, connector.Failed, "--api-url", "leave --api-url out"},
 
 	// The webhook's secret.
@@ -349,7 +352,7 @@ var misconfigurations = map[string]misconfiguration{
 
 	// DuckDB.
 	"no folder":      {env("VITALSINK_WAREHOUSE", "duckdb:///nowhere/f.duckdb"), ofFile, connector.Failed, "--warehouse", "mkdir -p /nowhere"},
-	"not a DuckDB":   {ofDuckDB(func(t *testing.T, path string) { writeText(t, path, "a,b\n1,2\n") }), ofFile, connector.Failed, "--warehouse", "name a file that vitalsink made"},
+	"not a DuckDB":   {ofDuckDB(func(t *testing.T, path string) { writeText(t, path, "a,b\n1,2\n") }), ofFile, connector.Failed, "--warehouse", "it is damaged"},
 	"somebody's":     {ofDuckDB(func(t *testing.T, path string) { changeFile(t, path, "CREATE TABLE mine (n INTEGER)") }), ofFile, connector.Failed, "--warehouse", "name a file that vitalsink made"},
 	"a journal":      {ofDuckDB(func(t *testing.T, path string) { writeText(t, path+".wal", "x") }), ofFile, connector.Failed, "--warehouse", "rm "},
 	"newer":          {ofDuckDB(func(t *testing.T, path string) { newerFile(t, path) }), ofFile, connector.Warning, "catalogue", "run the newer vitalsink"},
