@@ -51,9 +51,9 @@ test: analyze lint terraform fuzz
 	@./tools/vuln 120
 	@CGO_ENABLED=0 go build -o /dev/null ./connector/cmd/vitalsink
 	go -C tools/performance test ./...
-	go test -race -short -shuffle=on -timeout=30m $(PSTEST) ./...
+	go test -race -short -shuffle=on -timeout=60m $(PSTEST) ./...
 	go test -count=1 -run='^TestPace$$' ./transforms
-	AFTER_SHORT=true go test -shuffle=on -timeout=30m -run="^($(LONG))$$" $(LONG_PACKAGES)
+	AFTER_SHORT=true go test -shuffle=on -timeout=60m -run="^($(LONG))$$" $(LONG_PACKAGES)
 
 # Alone and first: the first time it is built, that takes minutes and 6 GB. Without cgo, so that it is built once.
 analyze: $(LINT)

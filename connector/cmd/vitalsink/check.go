@@ -49,7 +49,8 @@ the books last. Each failure says what to do. It changes nothing.
   vitalsink check --for run --show-config
 
 With --for, flags and VITALSINK_ variables are read as those commands read them:
-run it where they run, with their account. Without, what is given is checked.
+run it where they run, with their account. Without, what is given is checked;
+Junction is only asked if --environment, --region or --api-url is given.
 
 The books prove from registry and ledger that nothing was lost on the way and
 nothing counted twice: every batch that was appended stands in the registry with

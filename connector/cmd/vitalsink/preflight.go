@@ -76,7 +76,8 @@ func (c *checkCommand) needs() needs {
 		warehouse: c.Warehouse, writes: c.Source != "", queries: true, source: c.Source, topic: c.Topic,
 		secrets: os.Getenv(secretVariable) != "" || c.SecretFile != "", secretFile: c.SecretFile, memory: &c.memoryFlag,
 	}
-	if os.Getenv(keyVariable) != "" {
+	// Who only wants to see the books does not ask a third party.
+	if os.Getenv(keyVariable) != "" && c.junctionAPI != (junctionAPI{}) {
 		n.junction = &junctionFlags{junctionAPI: c.junctionAPI, RequestRate: 1}
 	}
 	return n
