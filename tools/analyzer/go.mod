@@ -13,7 +13,7 @@ require (
 	github.com/goccy/googlesqlwasm2go v0.2.0 // indirect
 	github.com/google/flatbuffers v25.12.19+incompatible // indirect
 	go.yaml.in/yaml/v4 v4.0.0 // indirect
-	golang.org/x/exp v0.0.0-20260112195511-716be5621a96 // indirect
+	golang.org/x/exp v0.0.0-20260908205506-85c1c2202aba // indirect
 	golang.org/x/mod v0.42.0 // indirect
 	golang.org/x/sync v0.24.0 // indirect
 	golang.org/x/sys v0.49.0 // indirect
