@@ -138,7 +138,7 @@ func (s *Schema) made(ctx context.Context, create func(context.Context) error) e
 // does not know all that a column can have, and would take away what masks it;
 // the older one does.
 func (s *Schema) addColumns(ctx context.Context, d Difference) error {
-	tables, project := s.rest.Tables, s.warehouse.config.Project
+	tables, project := s.warehouse.rest.Tables, s.warehouse.config.Project
 	return s.warehouse.patience.retry(ctx, func() error {
 		_, err := within(ctx, s.warehouse.patience, func(ctx context.Context) (*bq.Table, error) {
 			have, err := tables.Get(project, d.Dataset, d.Table).Context(ctx).Do()

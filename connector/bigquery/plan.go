@@ -9,7 +9,6 @@ import (
 
 	"cloud.google.com/go/bigquery"
 	"golang.org/x/sync/errgroup"
-	bq "google.golang.org/api/bigquery/v2"
 
 	"vitalsink/connector"
 	"vitalsink/schemas"
@@ -84,7 +83,6 @@ func (p *Plan) Changes() []Difference {
 // there yet. Close it.
 type Schema struct {
 	warehouse *Warehouse
-	rest      *bq.Service
 }
 
 // OpenSchema connects to a project. The datasets need not be there.
@@ -93,11 +91,7 @@ func OpenSchema(ctx context.Context, cfg Config) (*Schema, error) {
 	if err != nil {
 		return nil, errors.Join(err, w.Close())
 	}
-	rest, err := bq.NewService(ctx, cfg.REST...)
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("connect to BigQuery: %w", err), w.Close())
-	}
-	return &Schema{w, rest}, nil
+	return &Schema{w}, nil
 }
 
 // Close gives the connections up.

@@ -17,9 +17,6 @@ import (
 )
 
 const (
-	// ManyPartitions is from where on a table is near MaxPartitions: some years
-	// of days are left.
-	ManyPartitions = MaxPartitions / 10 * 9
 	// preflightTime is how long one call may take, and preflightRetry for how
 	// long it is made again: somebody waits.
 	preflightTime  = 10 * time.Second
@@ -117,7 +114,7 @@ func (p *preflight) jobs(ctx context.Context) {
 // dataset looks at the one of tables. It tells whether there is more to be seen.
 func (p *preflight) dataset(ctx context.Context) bool {
 	d, err := within(ctx, p.warehouse.patience, func(ctx context.Context) (*bq.Dataset, error) {
-		return p.rest.Datasets.Get(p.config.Project, p.store).Context(ctx).Do()
+		return p.warehouse.rest.Datasets.Get(p.config.Project, p.store).Context(ctx).Do()
 	})
 	switch {
 	case isNotFound(err):
@@ -154,7 +151,7 @@ func (p *preflight) rights(ctx context.Context) {
 		g.Go(func() error {
 			has, err := within(gctx, p.warehouse.patience, func(ctx context.Context) (*bq.TestIamPermissionsResponse, error) {
 				resource := fmt.Sprintf("projects/%s/datasets/%s/tables/%s", p.config.Project, t.dataset, t.name)
-				return p.rest.Tables.TestIamPermissions(resource, &bq.TestIamPermissionsRequest{Permissions: wanted}).Context(ctx).Do()
+				return p.warehouse.rest.Tables.TestIamPermissions(resource, &bq.TestIamPermissionsRequest{Permissions: wanted}).Context(ctx).Do()
 			})
 			if isNotFound(err) {
 				return nil // the schema says so
@@ -247,7 +244,7 @@ func (p *preflight) partitions(ctx context.Context) {
 	for _, table := range slices.Sorted(maps.Keys(counts)) {
 		if n := counts[table]; n >= ManyPartitions {
 			p.found.Found(connector.Warning, "partitions", p.store+"."+table, fmt.Sprint(n), fmt.Sprintf("BigQuery takes at most %d, and then refuses rows of other days", MaxPartitions),
-				fmt.Sprintf("move the oldest days to a table of their own, and delete them: bq rm '%s:%s.%s$YYYYMMDD'", p.config.Project, p.store, table))
+				"of a log delete hours of which all batches are merged; docs/runbooks/partitions-near-limit.md says which, and what else can be done")
 		}
 	}
 	p.found.Well("partitions", fmt.Sprintf("the most are %d of %d", slices.Max(append(slices.Collect(maps.Values(counts)), 0)), MaxPartitions))

@@ -13,6 +13,7 @@ import (
 	storage "cloud.google.com/go/bigquery/storage/apiv1"
 	"cloud.google.com/go/civil"
 	"golang.org/x/sync/errgroup"
+	bq "google.golang.org/api/bigquery/v2"
 
 	"vitalsink/connector"
 	"vitalsink/schemas"
@@ -37,6 +38,7 @@ const silence = 3 * time.Second
 type Warehouse struct {
 	config     Config
 	client     *bigquery.Client
+	rest       *bq.Service // of what client hides
 	write      *storage.BigQueryWriteClient
 	appender   *appender
 	statements *statements
@@ -82,6 +84,9 @@ func newWarehouse(ctx context.Context, cfg Config) (*Warehouse, error) {
 		return w, err
 	}
 	if w.client, err = bigquery.NewClient(ctx, cfg.Project, cfg.REST...); err != nil {
+		return w, fmt.Errorf("connect to BigQuery: %w", err)
+	}
+	if w.rest, err = bq.NewService(ctx, cfg.REST...); err != nil {
 		return w, fmt.Errorf("connect to BigQuery: %w", err)
 	}
 	if w.write, err = storage.NewBigQueryWriteClient(ctx, cfg.Write...); err != nil {

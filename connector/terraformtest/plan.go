@@ -114,7 +114,7 @@ func find(t testing.TB, module string) {
 	lacking := ""
 	if _, err := exec.LookPath("terraform"); err != nil {
 		lacking = "no terraform"
-	} else if _, err := os.Stat(filepath.Join(module, ".terraform", "providers")); err != nil && os.Getenv("TF_CLI_CONFIG_FILE") == "" {
+	} else if _, err := os.Stat(filepath.Join(module, ".terraform", "providers")); err != nil && !overridden() {
 		lacking = "no provider for terraform: run terraform init in terraform/"
 	}
 	switch {
@@ -124,6 +124,13 @@ func find(t testing.TB, module string) {
 	default:
 		t.Skip(lacking)
 	}
+}
+
+// overridden tells whether the environment has a configuration that names the
+// provider.
+func overridden() bool {
+	_, err := os.Stat(os.Getenv("TF_CLI_CONFIG_FILE"))
+	return err == nil
 }
 
 // read reads the module, so that Go does not take the result of a test from its

@@ -16,8 +16,6 @@ const (
 	// countEvery is how often partitions are counted: a table gets 24 more in a
 	// day, and with history some thousand at once.
 	countEvery = 6 * time.Hour
-	// manyPartitions are so many that somebody has to do something, soon.
-	manyPartitions = bigquery.ManyPartitions
 )
 
 // partitioned is a warehouse whose tables have partitions, and can have only so
@@ -91,7 +89,7 @@ func (p *pulse) count(ctx context.Context, w partitioned) {
 		p.log.Warn("cannot count partitions; it is tried again in some hours", "error", err)
 	}
 	for table, n := range counts {
-		if n >= manyPartitions {
+		if n >= bigquery.ManyPartitions {
 			p.log.Warn("a table nears the most partitions that BigQuery allows: beyond them nothing can be added to it",
 				"table", table, "partitions", n, "most", bigquery.MaxPartitions)
 		}

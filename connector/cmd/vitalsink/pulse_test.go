@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"vitalsink/connector"
+	"vitalsink/connector/bigquery"
 	"vitalsink/schemas"
 )
 
@@ -51,7 +52,7 @@ func TestPulse(t *testing.T) {
 		var said screen
 		log := slog.New(slog.NewTextHandler(&said, nil))
 		w := &crowded{appended: time.Now()}
-		w.most.Store(manyPartitions - 1)
+		w.most.Store(bigquery.ManyPartitions - 1)
 		s := &connector.Service{
 			Ingest: &connector.Ingest{Warehouse: w, Catalogue: catalogue, Log: log},
 			Folder: &connector.Folder{Warehouse: w, Catalogue: catalogue, Log: log},
@@ -73,7 +74,7 @@ func TestPulse(t *testing.T) {
 		if line := during(pulseEvery); !strings.Contains(line, " lag_seconds=120\n") {
 			t.Errorf("a batch is two minutes old and not merged: %s", line)
 		}
-		w.most.Store(manyPartitions)
+		w.most.Store(bigquery.ManyPartitions)
 		lines := during(countEvery)
 		if strings.Count(lines, "at work") != 360 || strings.Count(lines, "nears the most partitions") != 1 || !strings.Contains(lines, "table=timeseries partitions=9000 most=10000") {
 			t.Errorf("six hours later: %.300s", lines)

@@ -159,6 +159,9 @@ func runsConfined(t *testing.T, dir string) {
 	confined(p.Cmd)
 	p.start(t)
 	s.await(t, "the messages", func(_, acked int) bool { return acked == messages })
+	if _, page := p.get(t, "/status.json"); !strings.Contains(page, `"version": "v0.0.1-test"`) && !strings.Contains(page, `"version":"v0.0.1-test"`) {
+		t.Errorf("the status page does not tell the version of the release: %.300s", page)
+	}
 	p.terminate(t) // folds, if there is time left
 	target.fold(t)
 	if got := target.query(t, "SELECT count(*) FROM health.sleep")[0][0]; got != int64(messages) {

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
-	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -164,11 +163,8 @@ func (b *board) state(ctx context.Context) status.State {
 	wait, cancel := context.WithTimeout(ctx, askWait)
 	defer cancel()
 	s := status.State{
-		Since: b.since, Version: "unknown", CatalogueVersion: b.catalogue.Version,
+		Since: b.since, Version: built(b.catalogue.Version).Version, CatalogueVersion: b.catalogue.Version,
 		Command: b.command, Source: b.source, Destination: b.destination,
-	}
-	if info, ok := debug.ReadBuildInfo(); ok {
-		s.Version = info.Main.Version
 	}
 	if b.service != nil {
 		b.askWarehouse(wait, &s)

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"runtime/debug"
 	"sync"
 	"time"
 
@@ -135,12 +134,8 @@ func collected(signal string, log *slog.Logger) bool {
 // originOf says who measures. OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES go
 // before what we say. Each process has an id, or the sums of two would be one.
 func originOf(ctx context.Context) (*resource.Resource, error) {
-	version := "unknown"
-	if info, ok := debug.ReadBuildInfo(); ok {
-		version = info.Main.Version
-	}
 	origin, err := resource.New(ctx, resource.WithAttributes(
-		attribute.String("service.name", "vitalsink"), attribute.String("service.version", version),
+		attribute.String("service.name", "vitalsink"), attribute.String("service.version", built(0).Version),
 		attribute.String("service.instance.id", uuid.NewString()),
 	), resource.WithTelemetrySDK(), resource.WithFromEnv())
 	if errors.Is(err, resource.ErrPartialResource) { // a variable that cannot be read in full
