@@ -20,6 +20,7 @@ import (
 	duckdb "github.com/duckdb/duckdb-go/v2"
 
 	"vitalsink/connector"
+	"vitalsink/connector/duckdb/duckconn"
 	"vitalsink/schemas"
 )
 
@@ -192,7 +193,7 @@ func openFile(ctx context.Context, path, settings string, mustExist bool) (*sql.
 	if err := checkPath(path, mustExist); err != nil {
 		return nil, fmt.Errorf("open duckdb file: %w", err)
 	}
-	dc, err := duckdb.NewConnector(path+settings, func(conn driver.ExecerContext) error {
+	db, err := duckconn.Open(path+settings, func(conn driver.ExecerContext) error {
 		// TIMESTAMP is an instant; show and cut it in UTC everywhere. The pruner
 		// of ORDER BY and LIMIT takes rows that are deleted for rows that it may
 		// stop at (1.5.6; https://github.com/duckdb/duckdb/pull/22949).
@@ -202,7 +203,6 @@ func openFile(ctx context.Context, path, settings string, mustExist bool) (*sql.
 	if err != nil {
 		return nil, fmt.Errorf("open duckdb file %s: %w", path, explain(err))
 	}
-	db := sql.OpenDB(dc)
 	if err := db.PingContext(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("open duckdb file %s: %w", path, explain(err)), db.Close())
 	}

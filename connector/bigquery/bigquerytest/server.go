@@ -17,10 +17,11 @@ import (
 	"time"
 
 	"cloud.google.com/go/bigquery/storage/apiv1/storagepb"
-	duckdb "github.com/duckdb/duckdb-go/v2"
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/api/option"
 	"google.golang.org/grpc"
+
+	"vitalsink/connector/duckdb/duckconn"
 )
 
 // Config says how a Server is.
@@ -115,9 +116,9 @@ func (s *Server) listen() (err error) {
 }
 
 // openDatabase makes the database in memory.
-func (s *Server) openDatabase() error {
+func (s *Server) openDatabase() (err error) {
 	settings := fmt.Sprintf("?memory_limit=%dB&threads=%d&default_null_order=nulls_first_on_asc_last_on_desc", s.config.Memory, s.config.Threads)
-	connector, err := duckdb.NewConnector(settings, func(conn driver.ExecerContext) error {
+	s.db, err = duckconn.Open(settings, func(conn driver.ExecerContext) error {
 		// The pruner does not see that rows are deleted (1.5.6; https://github.com/duckdb/duckdb/pull/22949).
 		_, err := conn.ExecContext(context.Background(), "SET TimeZone = 'UTC'; SET disabled_optimizers = 'row_group_pruner'", nil)
 		return err
@@ -125,7 +126,6 @@ func (s *Server) openDatabase() error {
 	if err != nil {
 		return err
 	}
-	s.db = sql.OpenDB(connector)
 	if s.incoming, err = s.db.Conn(s.ctx); err != nil {
 		return err
 	}
