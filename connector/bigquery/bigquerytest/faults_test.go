@@ -5,7 +5,10 @@ package bigquerytest_test
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -237,5 +240,47 @@ func TestClose(t *testing.T) {
 	}
 	if err := s.Close(); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestSpills: what has no room in memory goes into the directory for what is
+// temporary, not into the one where the process is, and not for longer than the
+// server lives.
+func TestSpills(t *testing.T) {
+	temporary := t.TempDir()
+	t.Setenv("TMPDIR", temporary)
+	s, err := bigquerytest.New(bigquerytest.Config{Memory: 64 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := &db{TB: t, Server: s}
+	if d.client, err = bigquery.NewClient(t.Context(), "p", s.REST()...); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = d.client.Close() }()
+	seen := make(chan bool, 1)
+	ctx, stop := context.WithCancel(t.Context())
+	go func() {
+		any := false
+		for ctx.Err() == nil {
+			files, err := filepath.Glob(filepath.Join(temporary, "*", "duckdb_temp_*"))
+			any = any || err == nil && len(files) > 0
+			time.Sleep(time.Millisecond)
+		}
+		seen <- any
+	}()
+	d.must("CREATE TEMP TABLE x AS SELECT CAST(i AS STRING) AS s, i AS n FROM UNNEST(GENERATE_ARRAY(1, 5000000)) AS i; SELECT COUNT(*) FROM x")
+	stop()
+	if !<-seen {
+		t.Error("nothing was put aside: the test shows nothing")
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+	if files, err := os.ReadDir(temporary); err != nil || len(files) > 0 {
+		t.Errorf("%v is left: %v", files, err)
+	}
+	if _, err := os.Stat(".tmp"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("there is a .tmp: %v", err)
 	}
 }

@@ -11,6 +11,8 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/url"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -64,6 +66,7 @@ type Server struct {
 
 	transactions atomic.Int64
 
+	spilled   string     // a directory
 	inserting sync.Mutex // guards incoming
 	incoming  *sql.Conn  // shows Arrow records to DuckDB
 
@@ -117,7 +120,13 @@ func (s *Server) listen() (err error) {
 
 // openDatabase makes the database in memory.
 func (s *Server) openDatabase() (err error) {
-	settings := fmt.Sprintf("?memory_limit=%dB&threads=%d&default_null_order=nulls_first_on_asc_last_on_desc", s.config.Memory, s.config.Threads)
+	// What has no room goes into a directory of its own: by default it would be
+	// one in whatever directory the process is.
+	if s.spilled, err = os.MkdirTemp("", "vitalsink-standin-"); err != nil {
+		return err
+	}
+	settings := fmt.Sprintf("?memory_limit=%dB&threads=%d&default_null_order=nulls_first_on_asc_last_on_desc&temp_directory=%s",
+		s.config.Memory, s.config.Threads, url.QueryEscape(s.spilled))
 	s.db, err = duckconn.Open(settings, func(conn driver.ExecerContext) error {
 		// The pruner does not see that rows are deleted (1.5.6; https://github.com/duckdb/duckdb/pull/22949).
 		_, err := conn.ExecContext(context.Background(), "SET TimeZone = 'UTC'; SET disabled_optimizers = 'row_group_pruner'", nil)
@@ -170,7 +179,7 @@ func (s *Server) Close() error {
 	if s.db != nil {
 		errs = append(errs, s.db.Close())
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, os.RemoveAll(s.spilled))...)
 }
 
 // REST are options for cloud.google.com/go/bigquery.
