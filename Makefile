@@ -30,8 +30,8 @@ FUZZTIME := 3000x
 PSTEST := -gcflags=cloud.google.com/go/pubsub/v2/pstest=-race=false
 
 # Tests of which -short leaves something out, and where they are: the package of the longest, bigquery, is the first.
-LONG = $$(awk '/^func Test/ { name = $$2; sub(/\(.*/, "", name) } /$(LEFT_OUT)/ { print name }' $$(find connector -name '*_test.go') | sort -u | paste -sd'|' -)
-LONG_PACKAGES = $$(find connector -name '*_test.go' | xargs grep -lE '$(LEFT_OUT)' | xargs -n1 dirname | sort -u | sed 's,^,./,')
+LONG = $$(awk '/^func Test/ { name = $$2; sub(/\(.*/, "", name) } /$(LEFT_OUT)/ { print name }' $$(find connector transforms -name '*_test.go') | sort -u | paste -sd'|' -)
+LONG_PACKAGES = $$(find connector transforms -name '*_test.go' | xargs grep -lE '$(LEFT_OUT)' | xargs -n1 dirname | sort -u | sed 's,^,./,')
 LEFT_OUT := connectortest\.(Long|Run)\(t|testing\.Short\(\)
 
 .PHONY: build demo test terraform analyze lint fuzz bench cost scale chaos soak outage live-check compiler browser release sbom vuln notices
@@ -49,7 +49,7 @@ test: analyze lint terraform fuzz
 	@./tools/browser --optional
 	@./tools/licences
 	@./tools/vuln 120
-	@CGO_ENABLED=0 go build -o /dev/null ./connector/cmd/vitalsink
+	@tools/static /dev/null
 	go -C tools/performance test ./...
 	go test -race -short -shuffle=on -timeout=60m $(PSTEST) ./...
 	go test -count=1 -run='^TestPace$$' ./transforms

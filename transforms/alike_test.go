@@ -21,6 +21,9 @@ func TestAlike(t *testing.T) {
 
 // TestAlikeValues: each value after each.
 func TestAlikeValues(t *testing.T) {
+	if testing.Short() {
+		t.Skip("too long for -short")
+	}
 	t.Parallel()
 	decoder := newDecoder(t)
 	for _, resource := range []string{"heartrate", "note"} {

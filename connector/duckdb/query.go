@@ -23,7 +23,7 @@ type Reader struct {
 // OpenReadOnly opens a file that exists. The error is ErrInUse if another
 // process writes to it.
 func OpenReadOnly(ctx context.Context, path string) (*Reader, error) {
-	db, err := openFile(ctx, path, fmt.Sprintf("?memory_limit=%dB&access_mode=read_only", defaultMemory), true)
+	db, err := openFile(ctx, path, fmt.Sprintf("memory_limit=%dB&access_mode=read_only", defaultMemory), true)
 	if err != nil {
 		return nil, err
 	}

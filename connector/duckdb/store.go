@@ -6,7 +6,6 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
-	"database/sql/driver"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -109,7 +108,7 @@ func open(ctx context.Context, cfg Config, mustExist bool) (*store, error) {
 	// What a task has freed its allocator keeps, beyond the limit, until it is
 	// more than 128 MiB by default: with little memory that is too much.
 	flush := min(memory/16, 128<<20)
-	settings := fmt.Sprintf("?memory_limit=%dB&threads=%d&preserve_insertion_order=false&write_buffer_row_group_count=1&allocator_flush_threshold=%dB",
+	settings := fmt.Sprintf("memory_limit=%dB&threads=%d&preserve_insertion_order=false&write_buffer_row_group_count=1&allocator_flush_threshold=%dB",
 		memory, threads, flush)
 	if s.db, err = openFile(ctx, cfg.Path, settings, mustExist); err != nil {
 		return nil, err
@@ -193,13 +192,7 @@ func openFile(ctx context.Context, path, settings string, mustExist bool) (*sql.
 	if err := checkPath(path, mustExist); err != nil {
 		return nil, fmt.Errorf("open duckdb file: %w", err)
 	}
-	db, err := duckconn.Open(path+settings, func(conn driver.ExecerContext) error {
-		// TIMESTAMP is an instant; show and cut it in UTC everywhere. The pruner
-		// of ORDER BY and LIMIT takes rows that are deleted for rows that it may
-		// stop at (1.5.6; https://github.com/duckdb/duckdb/pull/22949).
-		_, err := conn.ExecContext(context.Background(), "SET TimeZone = 'UTC'; SET disabled_optimizers = 'row_group_pruner'", nil)
-		return err
-	})
+	db, err := duckconn.Open(path, settings)
 	if err != nil {
 		return nil, fmt.Errorf("open duckdb file %s: %w", path, explain(err))
 	}

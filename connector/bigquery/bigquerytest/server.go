@@ -6,7 +6,6 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
-	"database/sql/driver"
 	"errors"
 	"fmt"
 	"net"
@@ -125,14 +124,9 @@ func (s *Server) openDatabase() (err error) {
 	if s.spilled, err = os.MkdirTemp("", "vitalsink-standin-"); err != nil {
 		return err
 	}
-	settings := fmt.Sprintf("?memory_limit=%dB&threads=%d&default_null_order=nulls_first_on_asc_last_on_desc&temp_directory=%s",
+	settings := fmt.Sprintf("memory_limit=%dB&threads=%d&default_null_order=nulls_first_on_asc_last_on_desc&temp_directory=%s",
 		s.config.Memory, s.config.Threads, url.QueryEscape(s.spilled))
-	s.db, err = duckconn.Open(settings, func(conn driver.ExecerContext) error {
-		// The pruner does not see that rows are deleted (1.5.6; https://github.com/duckdb/duckdb/pull/22949).
-		_, err := conn.ExecContext(context.Background(), "SET TimeZone = 'UTC'; SET disabled_optimizers = 'row_group_pruner'", nil)
-		return err
-	})
-	if err != nil {
+	if s.db, err = duckconn.Open("", settings); err != nil {
 		return err
 	}
 	if s.incoming, err = s.db.Conn(s.ctx); err != nil {

@@ -1,6 +1,7 @@
 //go:build cgo
 
-// Package duckconn opens DuckDB databases whose statements can be stopped.
+// Package duckconn opens DuckDB databases whose statements can be stopped, and
+// which do not crash when one is, or when a connection is made.
 package duckconn
 
 import (
@@ -13,10 +14,17 @@ import (
 	duckdb "github.com/duckdb/duckdb-go/v2"
 )
 
-// Open opens a database: a file, or one in memory if dsn has no name before its
-// settings. start is called for each new connection.
-func Open(dsn string, start func(driver.ExecerContext) error) (*sql.DB, error) {
-	c, err := duckdb.NewConnector(dsn, start)
+// Open opens a database with settings, as in the query of a URL: a file, or one
+// in memory if path is "". TIMESTAMP is an instant there, shown and cut in UTC.
+func Open(path, settings string) (*sql.DB, error) {
+	// The pruner of ORDER BY and LIMIT takes rows that are deleted for rows that
+	// it may stop at (1.5.6; https://github.com/duckdb/duckdb/pull/22949). The
+	// setting is the whole database's, and DuckDB does not guard it: with SET in
+	// one connection, another crashes that plans a statement.
+	c, err := duckdb.NewConnector(path+"?disabled_optimizers=row_group_pruner&"+settings, func(c driver.ExecerContext) error {
+		_, err := c.ExecContext(context.Background(), "SET TimeZone = 'UTC'", nil)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}

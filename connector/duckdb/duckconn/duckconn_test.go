@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // TestCancelled: however soon a statement is cancelled, its database is closed
@@ -20,7 +22,7 @@ func TestCancelled(t *testing.T) {
 	for i := range 300 {
 		opened := make(chan *sql.DB, 1)
 		go func() {
-			db, err := Open(path+fmt.Sprintf("?threads=%d", 1+i%2), nil)
+			db, err := Open(path, fmt.Sprintf("threads=%d", 1+i%2))
 			if err != nil {
 				t.Error(err)
 			}
@@ -53,5 +55,39 @@ func TestCancelled(t *testing.T) {
 		if err := db.Close(); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// TestConnections: connections are made while others plan statements, and all
+// have the same settings.
+func TestConnections(t *testing.T) {
+	db, err := Open("", "threads=2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	db.SetMaxIdleConns(0) // each statement has a connection of its own
+	var all errgroup.Group
+	for range 8 {
+		all.Go(func() error {
+			for range 2000 {
+				var settings string
+				err := db.QueryRowContext(t.Context(), "SELECT current_setting('TimeZone') || ' ' || current_setting('disabled_optimizers')").Scan(&settings)
+				if err == nil && settings != "UTC row_group_pruner" {
+					err = errors.New(settings)
+				}
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	if err := all.Wait(); err != nil {
+		t.Error(err)
 	}
 }
