@@ -19,8 +19,9 @@ import (
 func Open(path, settings string) (*sql.DB, error) {
 	// The pruner of ORDER BY and LIMIT takes rows that are deleted for rows that
 	// it may stop at (1.5.6; https://github.com/duckdb/duckdb/pull/22949). The
-	// setting is the whole database's, and DuckDB does not guard it: with SET in
-	// one connection, another crashes that plans a statement.
+	// setting is the whole database's, and DuckDB does not guard it: while SET
+	// runs in one connection, another that plans a statement finds none, or
+	// crashes.
 	c, err := duckdb.NewConnector(path+"?disabled_optimizers=row_group_pruner&"+settings, func(c driver.ExecerContext) error {
 		_, err := c.ExecContext(context.Background(), "SET TimeZone = 'UTC'", nil)
 		return err
@@ -54,7 +55,8 @@ func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
 // database open for ever, which the next to open the file waits for in an
 // endless loop (https://github.com/duckdb/duckdb/issues/25965), and with one
 // thread some crash when the connection is closed. So the driver is only told to
-// interrupt the statement, and not to leave it.
+// interrupt the statement, and not to leave it. That holds for statements that
+// are sent with their text; of prepared ones there are none that are executed.
 type conn struct{ *duckdb.Conn }
 
 // untilDone is a context whose end interrupts a statement, and nothing else.
