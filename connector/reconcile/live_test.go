@@ -119,7 +119,9 @@ func wait(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// tell delivers what the source has of a resource now, as events would.
+// tell delivers what the source has of a resource now, as events would: each is
+// of the time when the source was asked, and not of the second that its answer
+// names, in which several may tell of the same fact.
 func (l *live) tell(ctx context.Context, p connector.Person, resource string, at time.Time) error {
 	e, _ := l.catalogue.Endpoint(resource)
 	g, gctx := errgroup.WithContext(ctx)
@@ -127,7 +129,9 @@ func (l *live) tell(ctx context.Context, p connector.Person, resource string, at
 	if at.IsZero() {
 		q.Start, q.End = time.Now().AddDate(0, -2, 0), time.Now().AddDate(0, 0, 1)
 	}
+	began := time.Now().UTC().Format(time.RFC3339Nano)
 	_, err := l.client.Fetch(gctx, q, func(m *transforms.Message, _ int) error {
+		m.Attributes[transforms.AttrEventTime] = began
 		g.Go(func() error { return l.inlet.Publish(gctx, m) })
 		return nil
 	})
